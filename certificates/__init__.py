@@ -1,0 +1,1 @@
+"""The donor's papers: receipt and certificate as PDF, with the proof inside."""
