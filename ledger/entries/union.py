@@ -1,0 +1,75 @@
+"""Every kind that can be recorded. A new kind is a class, its name here, and a golden record."""
+
+from ledger.entries.aid import Allocated, Delivered, MoneyAdvanced, MoneyReturned, PaymentBounced, PaymentOrdered
+from ledger.entries.bank import (
+    BankFeeCharged,
+    CashPaidIn,
+    CashWithdrawn,
+    InterestReceived,
+    TransferArrived,
+    TransferSent,
+)
+from ledger.entries.book import BalanceBrought, BookOpened, ClockClamped, PlaceOpened
+from ledger.entries.catalogue import CommunesListed, GoodsListed, ProgrammeOpened
+from ledger.entries.certificates import CertificateIssued, CertificateRevoked
+from ledger.entries.control import Reversed
+from ledger.entries.costs import ManagementSpent
+from ledger.entries.donors import DonorRegistered
+from ledger.entries.goods import GoodsIssued, GoodsReturned, Purchased
+from ledger.entries.pledges import PledgeMade
+from ledger.entries.receipts import (
+    CashSheetReceived,
+    GatewaySettled,
+    GiftReceived,
+    GiftRefunded,
+    MistakenMoneyHeld,
+    MistakenMoneyReturned,
+    StatementImported,
+    SuspensePaid,
+    SuspenseReceived,
+)
+from ledger.entries.restrictions import FundOpened, ShortfallCovered
+
+Entry = (
+    BookOpened
+    | ClockClamped
+    | PlaceOpened
+    | BalanceBrought
+    | ProgrammeOpened
+    | CommunesListed
+    | GoodsListed
+    | FundOpened
+    | ShortfallCovered
+    | DonorRegistered
+    | PledgeMade
+    | StatementImported
+    | GiftReceived
+    | CashSheetReceived
+    | GatewaySettled
+    | SuspenseReceived
+    | SuspensePaid
+    | MistakenMoneyHeld
+    | MistakenMoneyReturned
+    | GiftRefunded
+    | BankFeeCharged
+    | InterestReceived
+    | TransferSent
+    | TransferArrived
+    | CashPaidIn
+    | CashWithdrawn
+    | Allocated
+    | PaymentOrdered
+    | MoneyAdvanced
+    | PaymentBounced
+    | MoneyReturned
+    | Purchased
+    | GoodsIssued
+    | Delivered
+    | GoodsReturned
+    | ManagementSpent
+    | Reversed
+    | CertificateIssued
+    | CertificateRevoked
+)
+
+KINDS = {kind.__struct_config__.tag: kind for kind in Entry.__args__}

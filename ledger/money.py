@@ -1,0 +1,63 @@
+"""Amounts: an integer of a unit's smallest parts, and the units themselves.
+
+A unit is a currency (`VND`, three capitals, ISO 4217) or a kind of goods (`sua-hop-180ml`, small letters
+with a hyphen or digit somewhere, listed by a `goods_listed` entry). One đồng is `Amount(minor=1, unit="VND")`; one carton of milk
+is `Amount(minor=1, unit="sua-hop-180ml")`. Floats never appear.
+"""
+
+import re
+from typing import Annotated
+
+import msgspec
+
+from ledger.refusals import Reason, Rejected
+
+MAX_MINOR = 2**53 - 1  # RFC 8785: what every JSON reader can hold exactly
+
+Minor = Annotated[int, msgspec.Meta(ge=0, le=MAX_MINOR)]
+PositiveMinor = Annotated[int, msgspec.Meta(ge=1, le=MAX_MINOR)]
+SignedMinor = Annotated[int, msgspec.Meta(ge=-MAX_MINOR, le=MAX_MINOR)]
+
+CURRENCY = "[A-Z]{3}"
+GOODS = "[a-z][a-z0-9-]{2,39}"
+# `$(?!\n)`: Python's `$` alone would let a trailing newline pass; this form means the same everywhere.
+Currency = Annotated[str, msgspec.Meta(pattern=f"^{CURRENCY}$(?!\n)")]
+GoodsUnit = Annotated[str, msgspec.Meta(pattern=f"^{GOODS}$(?!\n)")]
+Unit = Annotated[str, msgspec.Meta(pattern=f"^(?:{CURRENCY}|{GOODS})$(?!\n)")]
+
+_DIGITS = {"VND": 0, "JPY": 0, "KRW": 0, "LAK": 2, "USD": 2, "EUR": 2, "GBP": 2, "AUD": 2, "CHF": 2}
+
+
+def is_currency(unit: str) -> bool:
+    """Whether a unit is money; every other unit is goods."""
+    return re.fullmatch(CURRENCY, unit) is not None
+
+
+def minor_digits(currency: str) -> int:
+    """Decimal places of a currency's minor unit (ISO 4217): VND 0, USD 2.
+
+    Raises Rejected(MALFORMED) for a currency we have no figure for: guessing would move a decimal point.
+    """
+    if currency not in _DIGITS:
+        raise Rejected(Reason.MALFORMED, "the number of decimals of this currency is not known", field="currency")
+    return _DIGITS[currency]
+
+
+class Amount(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True, gc=False):
+    """A positive number of a unit's smallest parts."""
+
+    minor: PositiveMinor
+    unit: Unit
+
+
+def dong(minor: int) -> Amount:
+    """An amount of Vietnamese đồng."""
+    return Amount(minor, "VND")
+
+
+def total(amounts: "tuple[Amount, ...]") -> dict[str, int]:
+    """The sum per unit."""
+    sums: dict[str, int] = {}
+    for amount in amounts:
+        sums[amount.unit] = sums.get(amount.unit, 0) + amount.minor
+    return sums

@@ -1,0 +1,228 @@
+"""The one step function: what a record does to the state of the book.
+
+The writer calls `step` before it stores a record, the auditor calls it over the stored bytes; there is no
+second place where a rule of money lives. The state is what the records add up to: size, last leaf,
+balances, registers.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from ledger.accounts import Posting, is_held, is_known, root, view_of
+from ledger.days import DEFAULT_ZONE, check_day, day_of, from_instant
+from ledger.entries.base import EarlierRecord, EntryBase
+from ledger.entries.book import BookOpened
+from ledger.money import MAX_MINOR
+from ledger.record import NO_PREVIOUS, BareRecord, Record
+from ledger.refusals import Reason, Rejected
+from ledger.registers import Change, Key, decode_value, encode_value
+
+BalanceKey = tuple[str, str]  # account, unit
+
+
+@dataclass(slots=True)
+class State:
+    """The book at one size. A child sees its parent through it and is dropped or merged as a whole.
+
+    `fetch_*` fill what is not in memory yet: the writer's read the database, the auditor has none, since
+    its state is complete.
+    """
+
+    size: int = 0
+    leaf: str = NO_PREVIOUS
+    at: str = ""
+    zone: str = DEFAULT_ZONE
+    balances: dict[BalanceKey, int] = field(default_factory=dict)
+    registers: dict[Key, bytes | None] = field(default_factory=dict)
+    touched: dict[Key, int] = field(default_factory=dict)
+    """Register rows set, with the index of the record that set them."""
+    fetch_balance: Callable[[BalanceKey], int] | None = None
+    fetch_register: Callable[[Key], bytes | None] | None = None
+    fetch_record: Callable[[int], EarlierRecord] | None = None
+    parent: "State | None" = None
+
+    def child(self) -> "State":
+        """An overlay: reads fall through, writes stay here until `merge`."""
+        return State(size=self.size, leaf=self.leaf, at=self.at, zone=self.zone, parent=self)
+
+    def merge(self) -> None:
+        """Writes what this overlay holds into its parent."""
+        parent = self.parent
+        if parent is None:
+            raise ValueError("a state without parent cannot be merged")
+        parent.size, parent.leaf, parent.at, parent.zone = self.size, self.leaf, self.at, self.zone
+        parent.balances.update(self.balances)
+        parent.registers.update(self.registers)
+        parent.touched.update(self.touched)
+
+    def balance_of(self, key: BalanceKey) -> int:
+        """Balance in `minor` units, 0 for an account never posted to."""
+        found = self.balances.get(key)
+        if found is not None:
+            return found
+        if self.parent is not None:
+            return self.parent.balance_of(key)
+        if self.fetch_balance is None:
+            return 0
+        self.balances[key] = found = self.fetch_balance(key)
+        return found
+
+    def register_of(self, key: Key) -> bytes | None:
+        """Canonical bytes of a register row, or None."""
+        if key in self.registers:
+            return self.registers[key]
+        if self.parent is not None:
+            return self.parent.register_of(key)
+        if self.fetch_register is None:
+            return None
+        self.registers[key] = found = self.fetch_register(key)
+        return found
+
+    def record_of(self, index: int) -> EarlierRecord:
+        """An earlier record; raises Rejected(NO_SUCH_RECORD)."""
+        if not 0 <= index < self.size:
+            raise Rejected(Reason.NO_SUCH_RECORD, index=index)
+        state: State | None = self
+        while state is not None:
+            if state.fetch_record is not None:
+                return state.fetch_record(index)
+            state = state.parent
+        raise Rejected(Reason.NO_SUCH_RECORD, "earlier records cannot be read here", index=index)
+
+
+@dataclass(slots=True, frozen=True)
+class _View:
+    """`entries.base.View` over a state, for one record."""
+
+    state: State
+    index: int
+    today: date
+
+    def balance(self, account: str, unit: str) -> int:
+        return self.state.balance_of((account, unit))
+
+    def register(self, register: str, key: str) -> dict[str, Any] | None:
+        value = self.state.register_of(Key(register, key))
+        return None if value is None else decode_value(value)
+
+    def earlier(self, index: int) -> EarlierRecord:
+        return self.state.record_of(index)
+
+
+def view_at(state: State, at: str) -> _View:
+    """What an entry recorded next, at the instant `at`, may see."""
+    return _View(state, state.size, day_of(at, state.zone))
+
+
+def step(state: State, record: Record, leaf: bytes) -> None:
+    """Applies one record whole, or raises Rejected and leaves the state as it was.
+
+    `leaf` is the leaf hash of the record's bytes. The checks, in their fixed order: sequence, the kind's own
+    rules (`completed`, postings, `changes`), days, balances.
+    """
+    check_sequence(state, record)
+    entry: EntryBase = record.entry
+    zone = entry.zone if isinstance(entry, BookOpened) else state.zone
+    view = _View(state, record.index, day_of(record.at, zone))
+    if record.index > 0 and isinstance(entry, BookOpened):
+        raise Rejected(Reason.BOOK_ALREADY_OPEN)
+    if record.index == 0 and not isinstance(entry, BookOpened):
+        raise Rejected(Reason.BOOK_NOT_OPEN, "record 0 opens the book")
+    money_day = entry.money_day()
+    if money_day is not None and entry.day_field is not None:
+        check_day(money_day, today=view.today, field=entry.day_field)
+    if entry.completed(view) != entry:
+        raise Rejected(Reason.NOT_THE_RECORD, "the entry was completed against another state")
+    changes = entry.changes(view)
+    if entry.postings() != record.postings:
+        raise Rejected(Reason.NOT_THE_RECORD, "the postings are not those of the entry")
+    moved = folded(state, record.postings)
+    if not entry.fact:
+        refuse_overdraft(state, moved)
+        refuse_unapproved(view, entry, record.postings)
+    state.zone = zone
+    _apply(state, record, leaf, moved, changes)
+
+
+def fold_only(state: State, record: Record | BareRecord, leaf: bytes) -> None:
+    """Folds a record that cannot be judged (unknown kind) or was refused: postings and sequence, nothing else."""
+    _apply(state, record, leaf, folded(state, record.postings, bounded=False), ())
+
+
+def check_sequence(state: State, record: Record | BareRecord) -> None:
+    """Index, link and time follow the head; raises Rejected(NOT_THE_RECORD)."""
+    if record.index != state.size:
+        raise Rejected(Reason.NOT_THE_RECORD, "index", index=record.index, expected=state.size)
+    if record.previous != state.leaf:
+        raise Rejected(Reason.NOT_THE_RECORD, "previous", index=record.index)
+    if record.at < state.at:
+        raise Rejected(Reason.NOT_THE_RECORD, "time goes backwards", index=record.index)
+    try:
+        from_instant(record.at)
+    except ValueError as error:
+        raise Rejected(Reason.MALFORMED, "no such instant", field="at") from error
+
+
+def folded(state: State, postings: Iterable[Posting], *, bounded: bool = True) -> dict[BalanceKey, int]:
+    """The balances after these postings, for the accounts they touch (`minor`).
+
+    Raises Rejected(MALFORMED) for a posting between views or an account we do not know, and
+    Rejected(AMOUNT_TOO_LARGE) when a balance would leave ±(2^53−1).
+    """
+    moved: dict[BalanceKey, int] = {}
+    for posting in postings:
+        unit, minor = posting.amount.unit, posting.amount.minor
+        source, destination = (posting.source, unit), (posting.destination, unit)
+        if bounded and not (
+            is_known(source[0]) and is_known(destination[0]) and view_of(source[0]) is view_of(destination[0])
+        ):
+            raise Rejected(Reason.MALFORMED, "a posting stays in one view", source=source[0], destination=destination[0])
+        moved[source] = (moved[source] if source in moved else state.balance_of(source)) - minor
+        moved[destination] = (moved[destination] if destination in moved else state.balance_of(destination)) + minor
+    if bounded and any(abs(minor) > MAX_MINOR for minor in moved.values()):
+        raise Rejected(Reason.AMOUNT_TOO_LARGE, "a balance would pass 2^53-1", field="amount")
+    return moved
+
+
+def refuse_overdraft(state: State, moved: Mapping[BalanceKey, int]) -> None:
+    """No decision takes a held account below zero, nor further below where facts have brought it there."""
+    for (account, unit), after in moved.items():
+        if after < 0 and may_not_be_negative(account) and after < state.balance_of((account, unit)):
+            raise Rejected(Reason.WOULD_BE_OVERDRAWN, account=account, unit=unit, short_by_minor=-after)
+
+
+def may_not_be_negative(account: str) -> bool:
+    """Accounts whose negative balance means that something is missing: all held ones but shortfall and
+    money out in suspense, and what a pledge still promises."""
+    name = root(account)
+    return name == "pledge" or (is_held(account) and name not in ("shortfall", "suspense"))
+
+
+def refuse_unapproved(view: _View, entry: EntryBase, postings: tuple[Posting, ...]) -> None:
+    """The four-eyes policy of `book_opened`: a decision above the threshold needs an approval."""
+    policy = view.register("book", "opened")
+    above = None if policy is None else policy.get("four_eyes_above")
+    if above is None:
+        return
+    largest = max((p.amount.minor for p in postings if p.amount.unit == above["unit"]), default=0)
+    if largest > above["minor"]:
+        raise Rejected(Reason.NEEDS_APPROVAL, kind=entry.kind, above_minor=above["minor"])
+
+
+def _apply(
+    state: State,
+    record: Record | BareRecord,
+    leaf: bytes,
+    moved: Mapping[BalanceKey, int],
+    changes: Iterable[Change],
+) -> None:
+    state.balances.update(moved)
+    for register, name, value in changes:
+        key = Key(register, name)
+        state.registers[key] = encode_value(value)
+        state.touched[key] = record.index
+    state.size = record.index + 1
+    state.leaf = leaf.hex()
+    state.at = record.at
