@@ -1,0 +1,196 @@
+"""Excel workbooks (.xlsx) → the same table as a CSV file.
+
+The archive is examined before the spreadsheet library sees it: real sizes by unpacking with a limit, no
+document type or entity, no formula (its cached value is whatever the sender says), no far-away cell
+that would make the table huge.
+"""
+
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import python_calamine
+
+from ledger.refusals import Reason, Rejected
+from ledger.statements.csv_banks import file_sha256
+from ledger.statements.grid import MAX_COLUMNS, MAX_PREAMBLE, Cell, GridStatement, Row
+from ledger.statements.layouts import Layout, read_header
+
+MAX_FILE: Final = 20 * 2**20
+MAX_UNPACKED: Final = 120 * 2**20
+MAX_RATIO: Final = 100
+"""Unpacked : packed. Real sheets stay below 30."""
+RATIO_FROM: Final = 2 * 2**20
+MAX_PARTS: Final = 1000
+MAX_ROWS: Final = 200_000
+MAX_CELLS: Final = 4_000_000
+
+_CHUNK = 1 << 16
+_FORBIDDEN = re.compile(rb"<!DOCTYPE|<!ENTITY")
+_FORMULA = re.compile(rb"<(?:[A-Za-z0-9]+:)?f[\s>/]")
+_CELL_REF = re.compile(rb'\sr="([A-Z]{1,7})([0-9]{1,10})"')
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|_x00[01][0-9A-Fa-f]_")
+
+
+def open_xlsx(path: Path, *, currency: str, digits: int, layout: Layout | None) -> GridStatement:
+    if path.stat().st_size > MAX_FILE:
+        raise Rejected(Reason.FILE_TOO_LARGE, f"a workbook over {MAX_FILE // 2**20} MB")
+    _examine(path)
+    sheet = _sheet(path)
+    return GridStatement(
+        path,
+        file_sha256(path),
+        lambda: _rows(path, sheet),
+        kind="xlsx",
+        currency=currency,
+        digits=digits,
+        layout=layout,
+        above=(sheet,),
+    )
+
+
+def _unreadable(why: str) -> Rejected:
+    return Rejected(Reason.FILE_UNREADABLE, f"the workbook {why}")
+
+
+def _examine(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+            names = [part.filename for part in parts]
+            if "[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names):
+                raise Rejected(Reason.FORMAT_UNKNOWN, "a zip archive that is no Excel workbook")
+            if len(parts) > MAX_PARTS or len(set(names)) != len(names):
+                raise _unreadable("has too many parts, or two of one name")
+            if any(part.flag_bits & 1 for part in parts):
+                raise _unreadable("is encrypted")
+            if any(part.file_size > MAX_UNPACKED for part in parts):
+                raise Rejected(Reason.FILE_TOO_LARGE, "the workbook unpacks to too much")
+            total = 0
+            for part in parts:
+                total += _examine_part(archive, part, MAX_UNPACKED - total)
+    except Rejected:
+        raise
+    except Exception as error:  # the zip library raises many kinds for damaged archives
+        raise _unreadable(f"is damaged ({type(error).__name__})") from None
+
+
+def _examine_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo, room: int) -> int:
+    """Unpacks one part, keeping nothing, and returns its true size. The size it declares is not believed."""
+    declared = part.file_size
+    part.file_size = room + 1
+    packed = max(part.compress_size, 1)
+    is_sheet = part.filename.startswith("xl/worksheets/")
+    size = 0
+    tail = b""
+    widest = deepest = 0
+    with archive.open(part) as stream:
+        while chunk := stream.read(_CHUNK):
+            size += len(chunk)
+            if size > room:
+                raise Rejected(Reason.FILE_TOO_LARGE, "the workbook unpacks to too much")
+            if size > RATIO_FROM and size > packed * MAX_RATIO:
+                raise Rejected(Reason.FILE_TOO_LARGE, "the workbook is packed like a bomb")
+            seen = tail + chunk
+            if part.filename.lower().endswith((".xml", ".rels", ".vml")) or is_sheet:
+                if b"\x00" in chunk or seen[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                    raise _unreadable("has a part that is not UTF-8")
+                if _FORBIDDEN.search(seen):
+                    raise _unreadable("declares a document type or entities")
+            if is_sheet:
+                if _FORMULA.search(seen):
+                    raise _unreadable("holds formulas: save it with values only")
+                for found in _CELL_REF.finditer(seen):
+                    widest = max(widest, _column(found[1]))
+                    deepest = max(deepest, int(found[2]))
+            tail = seen[-64:]
+    if size != declared:
+        raise _unreadable("lies about its size")
+    if deepest > MAX_ROWS or widest > MAX_COLUMNS or deepest * widest > MAX_CELLS:
+        raise Rejected(Reason.FILE_TOO_LARGE, f"a sheet over {MAX_ROWS} rows or {MAX_COLUMNS} columns")
+    return size
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _open(path: Path) -> Any:
+    try:
+        return python_calamine.CalamineWorkbook.from_path(str(path))
+    except (
+        Exception
+    ) as error:  # the reader raises its own kinds, and Rust panics as BaseException-free errors
+        raise _unreadable(f"cannot be read ({type(error).__name__})") from None
+
+
+def _sheet(path: Path) -> str:
+    """The one sheet with a statement's header."""
+    workbook = _open(path)
+    unclear: Rejected | None = None
+    found: list[str] = []
+    names = list(workbook.sheet_names)
+    filled = 0
+    for name in names:
+        for count, row in enumerate(_cells(workbook, name)):
+            filled += bool(row.filled)
+            try:
+                if read_header([row.text(at) for at in range(len(row.cells))], row=row.number):
+                    found.append(name)
+                    break
+            except Rejected as refused:
+                unclear = refused
+                break
+            if count > MAX_PREAMBLE * 2:
+                break
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Rejected(
+            Reason.HEADER_UNKNOWN, "several sheets look like statements: keep one", sheets=len(found)
+        )
+    if unclear is not None:
+        raise unclear
+    if not filled:
+        raise Rejected(Reason.NO_LINES, "the workbook is empty")
+    raise Rejected(Reason.HEADER_UNKNOWN, "no sheet has headings for a day and an amount", sheets=len(names))
+
+
+def _rows(path: Path, sheet: str) -> Iterator[Row]:
+    yield from _cells(_open(path), sheet)
+
+
+def _cells(workbook: Any, name: str) -> Iterator[Row]:
+    try:
+        sheet = workbook.get_sheet_by_name(name)
+        rows = sheet.to_python(skip_empty_area=False)
+    except Exception as error:  # as in _open
+        raise _unreadable(f"cannot be read ({type(error).__name__})") from None
+    for number, cells in enumerate(rows, start=1):
+        if len(cells) > MAX_COLUMNS:
+            raise Rejected(Reason.ROW_MALFORMED, f"more than {MAX_COLUMNS} columns", row=number)
+        yield Row(number, tuple(_cell(cell, number) for cell in cells))
+
+
+def _cell(value: object, row: int) -> Cell:
+    match value:
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case str():
+            if found := _CONTROLS.search(value.replace("\r", "")):
+                raise Rejected(Reason.ROW_MALFORMED, f"holds the control character {found[0]!r}", row=row)
+            return value.replace("\r\n", "\n").replace("\r", "\n")
+        case int():
+            return Decimal(value)
+        case float():
+            return Decimal(f"{value:.15g}")  # what Excel shows: fifteen significant digits
+        case datetime() | date() | time():
+            return value
+    return "" if value is None else str(value)
