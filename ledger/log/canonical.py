@@ -49,8 +49,13 @@ _NOT_TEXT = re.compile(
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 # What a struct with the right field types never yields: a number of 16 digits or more, a fraction or an
-# exponent, a key that is not ASCII. It may also hit inside a string, which only costs the exact check.
-_SUSPECT = re.compile(rb'[\[:,]-?(?:\d{16}|\d+[.eE])|[\x80-\xff](?:[^"\\\x80-\xff]|\\.)*+":')
+# exponent; a key that is not ASCII. A hit inside a string is possible and only costs the exact check.
+_ODD_NUMBER = re.compile(rb'(?:[\[,]|":)-?(?:\d{16}|\d+[.eE])')
+_ODD_KEY = re.compile(rb'[\x80-\xff][^"\\\x80-\xff]*+(?:\\.[^"\\\x80-\xff]*+)*+":')
+
+# Latin letters with all Vietnamese ones, dashes, quotes, the dong sign: blocks without a gap, so that most
+# text needs no look at single characters.
+_ASSIGNED = re.compile("[\x00-\u024f\u1e00-\u1eff\u2010-\u2027\u20ab]*+")
 
 
 class NotCanonical(ValueError):
@@ -76,7 +81,11 @@ def encode_typed(value: msgspec.Struct) -> bytes:
         data = _ENCODER.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise NotCanonical(f"$: {error}") from error
-    if _SUSPECT.search(data) or not (data.isascii() or _is_plain_text(data.decode())):
+    if (
+        _ODD_NUMBER.search(data)
+        or not (data.isascii() or _is_plain_text(data.decode()))
+        or _ODD_KEY.search(data)
+    ):
         # Text that the whole-text check refuses may still be right string by string, see _is_plain_text.
         exact = encode(parse(data))
         if exact != data:
@@ -150,9 +159,8 @@ def _check_text(text: str, where: str) -> None:
     if text.isascii():
         return
     # Assigned first: what NFC does with an unassigned code point may change with the next Unicode.
-    for character in sorted(set(text)):
-        if unicodedata.category(character) in ("Cn", "Cs"):
-            raise NotCanonical(f"{where}: U+{ord(character):04X} is not an assigned character")
+    if character := _unassigned(text):
+        raise NotCanonical(f"{where}: U+{ord(character):04X} is not an assigned character")
     if not unicodedata.is_normalized("NFC", text):
         raise NotCanonical(f"{where}: text is not in NFC")
 
@@ -164,9 +172,13 @@ def _is_plain_text(text: str) -> bool:
     The reverse fails in one rare case: a line end escaped as `\\n` before a combining tilde looks like the
     letter n with one. So False means: look closer.
     """
-    return unicodedata.is_normalized("NFC", text) and all(
-        unicodedata.category(character) != "Cn" for character in set(text)
-    )
+    return unicodedata.is_normalized("NFC", text) and _unassigned(text) is None
+
+
+def _unassigned(text: str) -> str | None:
+    """The first character of `text` that is not assigned, or is a surrogate."""
+    rest = text[end:] if (end := _ASSIGNED.match(text).end()) < len(text) else ""  # type: ignore[union-attr]
+    return next((character for character in rest if unicodedata.category(character) in ("Cn", "Cs")), None)
 
 
 def _check_depth(text: str) -> None:

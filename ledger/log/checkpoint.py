@@ -20,7 +20,7 @@ if its origin is the name of the key, unless the caller names another origin, as
 0 goes with the root of the empty tree and no other.
 
 Pure.
-"""  # noqa: E501: the example is a real signature, in one line
+"""  # noqa: E501 - the example is a real signature, in one line
 
 from collections.abc import Sequence
 from dataclasses import dataclass
