@@ -21,7 +21,8 @@ from ledger.statements.line import MAX_MINOR
 
 Mark = Literal[".", ","]
 
-_GAPS = re.compile("(?<=[0-9])[   '’](?=[0-9]{3}(?![0-9]))")
+_GAPS = re.compile("(?<=[0-9])[ \u00a0\u2009\u202f'\u2019](?=[0-9]{3}(?![0-9]))")
+_SLANG = re.compile(r"(?i)[0-9][0-9.,]*\s*(k|ng|nghìn|ngàn|tr|triệu|tỷ|tỉ|m|mil)\b")
 _NUMBER = re.compile(r"(?P<sign>[+-]?)(?P<body>[0-9]+(?:[.,][0-9]+)*[.,]?)\Z")
 _SUFFIX = re.compile(r"(?i)\s?(₫|đồng|đ|vnđ|[A-Z]{3})\Z")
 _PREFIX = re.compile(r"(?i)\A([A-Z]{3})\s?(?=[+-]?[0-9])")
@@ -75,6 +76,8 @@ def written(text: str, currency: str, *, row: int, field: str) -> Written:
     bare = bare.strip()
     if re.search("[^\x00-\x7f]", bare) and any(unicodedata.category(c) == "Nd" and c > "9" for c in bare):
         raise Rejected(Reason.ROW_AMBIGUOUS, "digits of another script", row=row, field=field)
+    if _SLANG.match(unicodedata.normalize("NFC", bare)):
+        raise Rejected(Reason.ROW_AMBIGUOUS, "an amount in words", row=row, field=field)
     closed = _GAPS.sub("", bare)
     found = _NUMBER.match(closed)
     if found is None:
@@ -137,6 +140,7 @@ class Style:
         self.proven: Mark | None = None
         self.open_comma: tuple[int, str] | None = None
         self.open_dot: tuple[int, str] | None = None
+        self.open_decimal: tuple[int, str] | None = None
 
     def see(self, number: Written, *, row: int, field: str) -> None:
         proof = number.proves
@@ -148,6 +152,8 @@ class Style:
                     Reason.ROW_AMBIGUOUS, "the file groups with dots and with commas", row=row, field=field
                 )
             self.proven = proof
+        elif number.decimal and not self.digits:
+            self.open_decimal = self.open_decimal or (row, field)
         elif number.lone == "," and self.open_comma is None:
             self.open_comma = (row, field)
         elif number.lone == "." and self.open_dot is None:
@@ -156,6 +162,8 @@ class Style:
     @property
     def settled(self) -> bool:
         """No cell needs running balances to be understood."""
+        if self.open_decimal and not self.proven:
+            return False
         if self.proven or (self.open_comma is None and self.open_dot is None):
             return True
         if self.open_comma and self.open_dot:
@@ -166,6 +174,14 @@ class Style:
     def mark(self, tied: Mark | None = None) -> Mark | None:
         """The thousands mark, or the refusal that names the first cell that stays open."""
         mark = self.proven or tied or self.declared
+        if self.open_decimal and not (self.proven or tied):
+            row, field = self.open_decimal
+            raise Rejected(
+                Reason.ROW_AMBIGUOUS,
+                "decimals in a currency that has none, and no proof",
+                row=row,
+                field=field,
+            )
         for lone, where in ((",", self.open_comma), (".", self.open_dot)):
             if where is None or mark == lone:
                 continue

@@ -260,7 +260,7 @@ class GridStatement(Statement):
     # Rows of the table
 
     def _table(self, rows: Iterator[Row], found: _Found | None) -> Iterator[tuple[Row, days.Moment]]:
-        """The rows that are lines, each with its day; any other is known for what it is, or stops the file."""
+        """The rows that are lines, each with its day; others are known for what they are or stop it."""
         layout, columns = self._layout, self._columns
         debit = credit = 0
         ended: Row | None = None

@@ -2,7 +2,7 @@
 
 A code is eight characters out of 32 (digits 2-9, letters without I and O), printed as `SV` + code:
 
-    SV K7M4X2PQ        a letter, a digit, five free characters, a check character
+    SVK7M4X2PQ         a letter, a digit, five free characters, a check character
 
 The first two places keep ordinary words and plain numbers from ever being codes. The check is linear
 over GF(32), x⁵+x²+1: the places, read as field elements and weighted with 1, α, … α⁷, sum to zero. One
@@ -69,8 +69,10 @@ def valid_code(code: str) -> bool:
     )
 
 
-# One break of a wrapped memo: a line end, a space, or a German subfield mark (?21), at most one in a code.
-_BREAK = r"(?:\?[0-9]{2}|[ \t]*\n[ \t]*|[ \t])"
+# A memo is wrapped at 35 or 65 characters; donors put spaces. At most two such breaks lie in a code.
+_MAX_BREAKS = 2
+_BREAK = r"(?:[ \t]*\n[ \t]*|[ \t])"
+_SUBFIELD = re.compile(r"\?[0-9]{2}")
 _PLACE = f"[{ALPHABET}]"
 _START = re.compile("(?<![0-9A-Z])S(?=" + _BREAK + "?V)")
 _BARE = re.compile(f"(?<![0-9A-Z]){_PLACE}{{8}}(?![0-9A-Z])")
@@ -80,11 +82,12 @@ _BREAK_HERE = re.compile(_BREAK)
 def find_codes(memo: str, *, bare: bool = False) -> tuple[str, ...]:
     """The codes in a memo, in order, each once. Case, marks and bank prefixes do not matter.
 
-    The prefix SV is asked for, and a code may be broken once, where the bank wrapped the memo. `bare` also
-    takes an unbroken code that lost its prefix; use it for suggestions only.
+    The prefix SV is asked for, and a code may be broken twice, by the bank's wrapping or a donor's space.
+    `bare` also takes an unbroken code that lost its prefix; use it for suggestions only.
     """
     text = unicodedata.normalize("NFD", memo.replace("đ", "d").replace("Đ", "D"))
     text = "".join(char for char in text if not unicodedata.combining(char)).upper()
+    text = _SUBFIELD.sub("\n", text)  # German subfields of MT940 (?20…?29) break words like a line end
     found: list[str] = []
     for start in _START.finditer(text):
         code = _collect(text, start.start())
@@ -97,14 +100,14 @@ def find_codes(memo: str, *, bare: bool = False) -> tuple[str, ...]:
 
 def _collect(text: str, at: int) -> str | None:
     taken = ""
-    broken = False
+    breaks = 0
     wanted = len(PREFIX) + CODE_LENGTH
     while len(taken) < wanted:
         if at < len(text) and (text[at] in _VALUE or (len(taken) < len(PREFIX) and text[at] in PREFIX)):
             taken += text[at]
             at += 1
-        elif not broken and taken and (gap := _BREAK_HERE.match(text, at)):
-            broken = True
+        elif breaks < _MAX_BREAKS and taken and (gap := _BREAK_HERE.match(text, at)):
+            breaks += 1
             at = gap.end()
         else:
             return None

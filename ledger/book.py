@@ -1,0 +1,326 @@
+"""The book: `Book.record` is the only writer of records.
+
+One transaction: lock the head; check each caller on an overlay of balances and registers, dropped whole if
+refused; append the records and all that follows from them; commit; only then answer. No signing key is near:
+the checkpointer signs later, from what it reads back.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+
+from ledger.days import from_instant, to_instant
+from ledger.entries.base import EntryBase
+from ledger.entries.book import BookOpened, ClockClamped
+from ledger.entries.union import Entry
+from ledger.group import GroupCommit
+from ledger.log.merkle import Frontier
+from ledger.record import NO_PREVIOUS, Record, RecordMalformed, decode, encode, leaf_of
+from ledger.refusals import Reason, Rejected
+from ledger.registers import Key
+from ledger.replay import State, step, view_at
+from ledger.store import read
+from ledger.store.append import Head, NewRecord, SealedRow, SubjectRow, append, lock_head
+from ledger.store.engine import CommitUnknown, StoreUnavailable, reading, writing
+from ledger.vault.keys import VaultKeys
+
+Clock = Callable[[], datetime]
+
+MAX_CLAMP = timedelta(seconds=1)
+MAX_CACHED = 200_000  # register rows and balances kept between transactions
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry to be recorded, with what of it goes into the vault.
+
+    `reference` is `<actor>/<key>`, unique for ever; `request` the keyed hash of what the caller asked, by
+    which a repeated reference is told from a reused one.
+    """
+
+    entry: Entry
+    reference: str
+    request: bytes
+    sealed: tuple[SealedRow, ...] = ()
+    subjects: tuple[SubjectRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Where an entry stands in the log; `repeated` when it stood there before this call."""
+
+    index: int
+    leaf_hash: bytes
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    drafts: tuple[Draft, ...]
+    by: str
+
+
+_Answer = tuple[Recorded, ...] | Rejected
+
+
+class Book:
+    """One organisation's log in one database. The clock is handed in."""
+
+    def __init__(self, engine: Engine, code: str, keys: VaultKeys, clock: Clock) -> None:
+        self.engine = engine
+        self.code = code
+        self.keys = keys
+        self.clock = clock
+        self._group: GroupCommit[tuple[_Job, ...], tuple[_Answer, ...]] = GroupCommit(self._write)
+        self._cache: State | None = None
+        self._cached_head: tuple[int, bytes] | None = None
+
+    def record(self, drafts: Sequence[Draft], by: str) -> tuple[Recorded, ...]:
+        """Records all the drafts or none; returns once they are committed.
+
+        Raises Rejected (details carry `number`, the draft's place in `drafts`), StoreUnavailable when
+        nothing was written, CommitUnknown when that cannot be told.
+        """
+        answer = self.record_each([drafts], by)[0]
+        if isinstance(answer, Rejected):
+            raise answer
+        return answer
+
+    def record_each(self, groups: Sequence[Sequence[Draft]], by: str) -> tuple[_Answer, ...]:
+        """Records each group of drafts wholly or not at all, in one transaction; a refusal stands in its place."""
+        return self._group.submit(tuple(_Job(tuple(drafts), by) for drafts in groups))
+
+    def find(self, references: Iterable[str]) -> dict[str, tuple[int, bytes, bytes]]:
+        """reference → (index, leaf hash, request) of those already recorded."""
+        with reading(self.engine) as db:
+            return read.by_references(db, self.code, references)
+
+    def _write(self, calls: Sequence[tuple[_Job, ...]]) -> list[tuple[_Answer, ...]]:
+        jobs = [job for call in calls for job in call]
+        try:
+            with writing(self.engine) as db:
+                answers = self._write_jobs(db, jobs)
+        except CommitUnknown as unknown:
+            answers = self._settle(jobs, unknown)
+        except BaseException:
+            self._forget()
+            raise
+        merged = iter(answers)
+        return [tuple(next(merged) for _ in call) for call in calls]
+
+    def _settle(self, jobs: Sequence[_Job], unknown: CommitUnknown) -> list[_Answer]:
+        """After a COMMIT that failed: what stands in the reopened book was recorded, the rest was not."""
+        self._forget()
+        self.engine.dispose()
+        try:
+            known = self.find(draft.reference for job in jobs for draft in job.drafts)
+        except StoreUnavailable:
+            raise unknown from None
+        if not known:
+            raise StoreUnavailable("the database refused the commit; nothing was recorded") from unknown
+        answers: list[_Answer] = []
+        for job in jobs:
+            try:
+                found = [_same_request(known, draft) for draft in job.drafts]
+            except Rejected as refused:
+                answers.append(refused)
+                continue
+            if any(place is None for place in found):
+                raise unknown
+            answers.append(tuple(place for place in found if place is not None))
+        return answers
+
+    def _forget(self) -> None:
+        self._cache = None
+        self._cached_head = None
+
+    def _write_jobs(self, db: Connection, jobs: Sequence[_Job]) -> list[_Answer]:
+        head = lock_head(db, self.code) or Head(self.code, 0, Frontier(), NO_PREVIOUS, "", "")
+        state = self._state_at(head, db)
+        batch = _Batch(self, db, state)
+        batch.prefetch(jobs)
+        answers = [batch.take(job) for job in jobs]
+        if batch.new:
+            after = append(
+                db,
+                head,
+                batch.new,
+                at=state.at,
+                zone=state.zone,
+                balances=[(*key, minor, batch.balance_set[key]) for key, minor in batch.balances()],
+                registers=[(key, state.registers[key] or b"", index) for key, index in state.touched.items()],
+                values=batch.values,
+                subjects=batch.subjects,
+            )
+            state.touched.clear()
+            self._cached_head = (after.size, after.root)
+        # The connection the fetchers hold ends with this transaction.
+        state.fetch_balance = state.fetch_register = state.fetch_record = None
+        return answers
+
+    def _state_at(self, head: Head, db: Connection) -> State:
+        """The state at the locked head; what is cached is valid only for the same size and root."""
+        cached = self._cache
+        fresh = cached is None or self._cached_head != (head.size, head.root)
+        if fresh or (cached is not None and len(cached.registers) + len(cached.balances) > MAX_CACHED):
+            cached = State()
+        assert cached is not None
+        cached.size, cached.leaf, cached.at = head.size, head.leaf, head.at
+        if head.zone:
+            cached.zone = head.zone
+        cached.fetch_balance = lambda key: read.balances(db, self.code, [key]).get(key, 0)
+        cached.fetch_register = lambda key: read.registers(db, self.code, [key]).get(key)
+        self._cache, self._cached_head = cached, (head.size, head.root)
+        return cached
+
+
+class _Batch:
+    """The callers of one transaction."""
+
+    def __init__(self, book: Book, db: Connection, state: State) -> None:
+        self.book = book
+        self.db = db
+        self.state = state
+        self.new: list[NewRecord] = []
+        self.values: list[tuple[int, SealedRow]] = []
+        self.subjects: list[SubjectRow] = []
+        self.balance_set: dict[tuple[str, str], int] = {}
+        self._known: dict[str, tuple[int, bytes, bytes]] = {}
+        self._records: dict[int, StoredRecord] = {}
+        self._now = book.clock()
+        state.fetch_record = self._record_of
+
+    def prefetch(self, jobs: Sequence[_Job]) -> None:
+        """References, registers and balances of the whole batch in a few queries."""
+        drafts = [draft for job in jobs for draft in job.drafts]
+        self._known = read.by_references(self.db, self.book.code, (draft.reference for draft in drafts))
+        keys = {key for draft in drafts for key in draft.entry.reads()} | {Key("book", "opened")}
+        missing = [key for key in keys if key not in self.state.registers]
+        self.state.registers.update(dict.fromkeys(missing))
+        self.state.registers.update(read.registers(self.db, self.book.code, missing))
+        accounts = {
+            (account, posting.amount.unit)
+            for draft in drafts
+            for posting in draft.entry.postings()
+            for account in (posting.source, posting.destination)
+        }
+        unseen = [key for key in accounts if key not in self.state.balances]
+        self.state.balances.update(dict.fromkeys(unseen, 0))
+        stored = read.balances(self.db, self.book.code, unseen)
+        self.state.balances.update({key: stored[key] for key in unseen if key in stored})
+
+    def take(self, job: _Job) -> _Answer:
+        """One caller: all its drafts on an overlay, kept or dropped together."""
+        overlay = self.state.child()
+        records: list[tuple[NewRecord, Draft]] = []
+        answers: list[Recorded] = []
+        number = 0
+        try:
+            for number, draft in enumerate(job.drafts):
+                known = _same_request(self._known, draft)
+                if known is None:
+                    if not records and not self.new:
+                        records += self._clock_clamped(overlay, job.by)
+                    new = self._next(overlay, draft, job.by)
+                    records.append((new, draft))
+                    self._known[draft.reference] = (new.index, new.leaf, draft.request)
+                    known = Recorded(new.index, new.leaf)
+                answers.append(known)
+        except Rejected as refused:
+            for new, _ in records:
+                self._known.pop(new.reference, None)
+                self._records.pop(new.index, None)
+            refused.details.setdefault("number", number)
+            return refused
+        overlay.merge()
+        for new, draft in records:
+            self.new.append(new)
+            self.values += [(new.index, row) for row in draft.sealed]
+            self.subjects += draft.subjects
+            for posting in new.postings:
+                self.balance_set[posting.source, posting.amount.unit] = new.index
+                self.balance_set[posting.destination, posting.amount.unit] = new.index
+        return tuple(answers)
+
+    def balances(self) -> list[tuple[tuple[str, str], int]]:
+        """The balances this batch has set."""
+        return [(key, self.state.balances[key]) for key in self.balance_set]
+
+    def _next(self, overlay: State, draft: Draft, by: str) -> NewRecord:
+        at = max(to_instant(self._now), overlay.at)
+        entry = draft.entry
+        if not isinstance(entry, BookOpened) and overlay.size == 0:
+            raise Rejected(Reason.BOOK_NOT_OPEN)
+        entry = entry.completed(view_at(overlay, at))
+        record = Record(
+            at=at,
+            book=self.book.code,
+            by=by,
+            entry=entry,
+            index=overlay.size,
+            postings=entry.postings(),
+            previous=overlay.leaf,
+            reference=draft.reference,
+        )
+        body = encode(record)
+        leaf = leaf_of(body)
+        try:
+            # Read back by the auditor's reader: what it would not take is never stored.
+            stored = decode(body)
+        except RecordMalformed as error:
+            raise Rejected(Reason.MALFORMED, str(error)) from error
+        step(overlay, stored, leaf)
+        self._records[stored.index] = StoredRecord(stored, leaf)
+        return NewRecord(
+            index=stored.index,
+            leaf=leaf,
+            reference=draft.reference,
+            request=draft.request,
+            mac=self.book.keys.row_mac(self.book.code, stored.index, leaf, draft.request),
+            body=body,
+            postings=stored.postings,
+        )
+
+    def _clock_clamped(self, overlay: State, by: str) -> list[tuple[NewRecord, Draft]]:
+        """The machine's clock stands more than a second before the head: that itself is recorded."""
+        if not overlay.at or from_instant(overlay.at) - self._now <= MAX_CLAMP:
+            return []
+        entry = ClockClamped(clock_at=to_instant(self._now), head_at=overlay.at)
+        draft = Draft(entry, f"{by}/clock-{overlay.size}", b"\0" * 32)
+        return [(self._next(overlay, draft, by), draft)]
+
+    def _record_of(self, index: int) -> "StoredRecord":
+        if index not in self._records:
+            body = read.body(self.db, self.book.code, index)
+            if body is None:
+                raise Rejected(Reason.NO_SUCH_RECORD, index=index)
+            self._records[index] = StoredRecord(decode(body), leaf_of(body))
+        return self._records[index]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record with its leaf hash, as rules see earlier records."""
+
+    record: Record
+    leaf_hash: bytes
+
+    @property
+    def entry(self) -> EntryBase:
+        return self.record.entry
+
+    @property
+    def postings(self):  # type: ignore[no-untyped-def]
+        return self.record.postings
+
+
+def _same_request(known: dict[str, tuple[int, bytes, bytes]], draft: Draft) -> Recorded | None:
+    found = known.get(draft.reference)
+    if found is None:
+        return None
+    index, leaf, request = found
+    if request != draft.request:
+        raise Rejected(Reason.REFERENCE_REUSED, field="reference", index=index)
+    return Recorded(index, leaf, repeated=True)

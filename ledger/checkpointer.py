@@ -1,0 +1,98 @@
+"""From committed records to a signed checkpoint: reads back, recomputes, compares, remembers, signs, keeps.
+
+The order is the safety argument. Records are read back from the database and hashed again, so what is
+signed is what is stored. The signer's memory is durable before the signature exists; the signature is
+kept in the database last. A crash anywhere between is met by signing the same (size, root) again.
+"""
+
+from collections.abc import Callable
+
+from sqlalchemy import Engine
+
+from ledger.log.checkpoint import Checkpoint
+from ledger.log.merkle import Frontier, leaf_hash
+from ledger.record import RecordMalformed, decode_bare
+from ledger.signing import FileSigner, SignerRefused, SignerState
+from ledger.store import read
+from ledger.store.append import keep_checkpoint
+from ledger.store.engine import reading, writing
+from ledger.vault.keys import VaultKeys
+
+AskWitnesses = Callable[[bytes], bytes]
+
+
+class Checkpointer:
+    """Owns the checkpoint table of one book; signer and witnesses are handed in."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        book: str,
+        signer: FileSigner,
+        keys: VaultKeys,
+        ask_witnesses: AskWitnesses = lambda note: note,
+    ) -> None:
+        self._engine = engine
+        self._book = book
+        self._signer = signer
+        self._keys = keys
+        self._ask = ask_witnesses
+
+    def run(self) -> tuple[Checkpoint, bytes]:
+        """Signs the book as it is committed now; returns the checkpoint and its note.
+
+        Signing an unchanged book again gives the same bytes. Raises SignerRefused with reason ROLLED_BACK,
+        FORKED, ROW_WITHOUT_MAC, LEAF_DIFFERS, LINK_DIFFERS, ROOT_DIFFERS or NO_STATE; nothing is signed then.
+        """
+        with self._signer.turn():
+            before = self._signer.state()
+            after = self._grown(before)
+            if after != before:
+                self._signer.remember(after)
+            note = self._ask(self._signer.sign(after))
+            with writing(self._engine) as db:
+                keep_checkpoint(db, self._book, after.size, note.decode())
+        return Checkpoint(after.origin, after.size, after.root), note
+
+    def _grown(self, state: SignerState) -> SignerState:
+        """The state after the records that came since, each checked as it was read back."""
+        with reading(self._engine) as db:
+            head = read.head(db, self._book)
+            if head is None or head.size < state.size:
+                raise SignerRefused(
+                    "ROLLED_BACK",
+                    f"the database has {0 if head is None else head.size} records, {state.size} were signed: "
+                    "an old copy was restored; do not go on before a person has resolved it",
+                )
+            if state.size and read.root_at(db, self._book, state.size) != state.root:
+                raise SignerRefused("FORKED", f"the first {state.size} records are not those that were signed")
+            frontier = self._follow(read.record_rows(db, self._book, max(state.size - 1, 0), head.size), state)
+        if frontier.size != head.size or frontier.root() != head.root:
+            raise SignerRefused("ROOT_DIFFERS", "the head row does not fit the records")
+        return SignerState(state.origin, frontier)
+
+    def _follow(self, rows: object, state: SignerState) -> Frontier:
+        leaves: list[bytes] = []
+        previous = "0" * 64
+        index = max(state.size - 1, 0)
+        for row in rows:  # type: ignore[attr-defined]
+            leaf = leaf_hash(bytes(row.body))
+            if row.index != index or leaf != bytes(row.leaf):
+                raise SignerRefused("LEAF_DIFFERS", f"record {index} is missing or its bytes were changed")
+            if index >= state.size:
+                mac = self._keys.row_mac(self._book, index, leaf, bytes(row.request))
+                if mac != bytes(row.mac):
+                    raise SignerRefused("ROW_WITHOUT_MAC", f"record {index} was not written by this program")
+                self._check_link(bytes(row.body), index, previous)
+                leaves.append(leaf)
+            previous = leaf.hex()
+            index += 1
+        return state.frontier.extend(leaves)
+
+    def _check_link(self, body: bytes, index: int, previous: str) -> None:
+        try:
+            record = decode_bare(body)
+        except RecordMalformed as error:
+            raise SignerRefused("LEAF_DIFFERS", f"record {index}: {error}") from error
+        if record.index != index or record.previous != previous or record.book != self._book:
+            raise SignerRefused("LINK_DIFFERS", f"record {index} does not follow the one before it")

@@ -1,0 +1,149 @@
+"""What people and programs ask for, as JSON, turned into drafts for the book.
+
+A request is `{"entry": {"kind": …}, "reference": "key"}`. Wherever an entry speaks of a person, the request says
+`{"private": {"name": "…", "phone": "…"}}`, or `{"same_as": 12}` for the person of record 12, with or without
+`private`. The private values go to the vault; the record gets a fresh tag and commitments.
+
+`reference` makes a request safe to repeat: the same key with the same request gives the record that is
+there, with another request it is refused. Without one a random key is drawn, and sending twice records twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ledger.book import Book, Draft, Recorded
+from ledger.entries.base import Person
+from ledger.log import canonical
+from ledger.record import checked_entry, decode
+from ledger.refusals import Reason, Rejected
+from ledger.store import read
+from ledger.store.append import SealedRow, SubjectRow
+from ledger.store.engine import reading
+from ledger.vault.seal import RandomBytes, Vault
+
+MAX_GROUP = 1000
+
+
+class Requests:
+    """Takes requests for one book."""
+
+    def __init__(self, book: Book, vault: Vault, random_bytes: RandomBytes) -> None:
+        self._book = book
+        self._vault = vault
+        self._random = random_bytes
+
+    def submit(self, requests: Sequence[object], by: str) -> tuple[Recorded, ...]:
+        """Records all or none; raises Rejected (details: `number` of the request) and what `Book.record` raises."""
+        answer = self.submit_each([requests], by)[0]
+        if isinstance(answer, Rejected):
+            raise answer
+        return answer
+
+    def submit_each(self, groups: Sequence[Sequence[object]], by: str) -> list[tuple[Recorded, ...] | Rejected]:
+        """Each group wholly or not at all; all of them in one transaction."""
+        prepared: list[list[Draft] | Rejected] = []
+        for group in groups:
+            try:
+                prepared.append(self._drafts(group, by))
+            except Rejected as refused:
+                prepared.append(refused)
+        answers = iter(self._book.record_each([p for p in prepared if not isinstance(p, Rejected)], by))
+        return [p if isinstance(p, Rejected) else next(answers) for p in prepared]
+
+    def draft(self, entry: Mapping[str, Any], reference: str, request: object) -> Draft:
+        """A draft of one entry in its request form; `request` is what makes a repetition the same."""
+        try:
+            asked = canonical.encode(request)
+        except canonical.NotCanonical as error:
+            raise Rejected(Reason.MALFORMED, str(error)) from error
+        sealed: list[SealedRow] = []
+        subjects: list[SubjectRow] = []
+        public = self._without_private(entry, sealed, subjects)
+        checked = checked_entry(msgspec.json.encode(public))
+        return Draft(
+            entry=checked,
+            reference=reference,
+            request=self._book.keys.request_mac(self._book.code, asked),
+            sealed=tuple(sealed),
+            subjects=tuple(subjects),
+        )
+
+    def _drafts(self, group: Sequence[object], by: str) -> list[Draft]:
+        if len(group) > MAX_GROUP:
+            raise Rejected(Reason.TOO_LARGE, f"at most {MAX_GROUP} entries at once", field="entries")
+        drafts = []
+        for number, request in enumerate(group):
+            try:
+                drafts.append(self._one(request, by))
+            except Rejected as refused:
+                refused.details.setdefault("number", number)
+                raise
+        return drafts
+
+    def _one(self, request: object, by: str) -> Draft:
+        if not isinstance(request, dict) or not isinstance(request.get("entry"), dict):
+            raise Rejected(Reason.MALFORMED, "a request is an object with an entry", field="entry")
+        if unknown := set(request) - {"entry", "reference"}:
+            raise Rejected(Reason.MALFORMED, "unknown field", field=", ".join(sorted(unknown)))
+        key = request.get("reference")
+        if key is None:
+            key = self._random(16).hex()
+        if not isinstance(key, str):
+            raise Rejected(Reason.MALFORMED, "a text", field="reference")
+        return self.draft(request["entry"], f"{by}/{key}", request)
+
+    def _without_private(self, value: object, sealed: list[SealedRow], subjects: list[SubjectRow]) -> object:
+        if isinstance(value, dict):
+            if "private" in value or "same_as" in value:
+                return self._sealed(value, sealed, subjects)
+            return {name: self._without_private(item, sealed, subjects) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._without_private(item, sealed, subjects) for item in value]
+        return value
+
+    def _sealed(self, asked: Mapping[str, Any], sealed: list[SealedRow], subjects: list[SubjectRow]) -> object:
+        private, same_as = asked.get("private"), asked.get("same_as")
+        if unknown := set(asked) - {"private", "same_as"}:
+            raise Rejected(Reason.MALFORMED, "unknown field beside private", field=", ".join(sorted(unknown)))
+        known: SubjectRow | None = None
+        values: dict[str, str] = {}
+        if same_as is not None:
+            if not isinstance(same_as, int) or isinstance(same_as, bool):
+                raise Rejected(Reason.MALFORMED, "the index of a record", field="same_as")
+            known, values = self._person_of(same_as)
+        if private is not None:
+            if not isinstance(private, dict) or not all(isinstance(text, str) for text in private.values()):
+                raise Rejected(Reason.MALFORMED, "an object of texts", field="private")
+            values |= private
+        person = self._vault.person(values, known)
+        sealed += person.rows
+        subjects.append(person.subject)
+        return msgspec.to_builtins(person.person)
+
+    def _person_of(self, index: int) -> tuple[SubjectRow, dict[str, str]]:
+        """The first person a record speaks of, with what the vault holds of them there."""
+        with reading(self._book.engine) as db:
+            body = read.body(db, self._book.code, index)
+            person = None if body is None else next(decode(body).entry.persons(), None)
+            opened = None if person is None else open_person(db, self._book.code, self._vault, index, person)
+        if opened is None:
+            raise Rejected(Reason.NOT_IN_VAULT, field="same_as", index=index)
+        return opened
+
+
+def open_person(
+    db: Any, book: str, vault: Vault, index: int, person: Person
+) -> tuple[SubjectRow, dict[str, str]] | None:
+    """The subject and private values of a person in a record; None when the vault holds nothing of them."""
+    values: dict[str, str] = {}
+    subject: SubjectRow | None = None
+    for field, (subject_id, sealed) in read.vault_values(db, book, index, person.tag).items():
+        if subject is None:
+            wrapped = read.subject(db, book, subject_id)
+            if wrapped is None:
+                return None
+            subject = SubjectRow(subject_id, *wrapped)
+        values[field] = vault.open(SealedRow(person.tag, field, subject_id, sealed), subject).value
+    return None if subject is None else (subject, values)

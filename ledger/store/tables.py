@@ -1,0 +1,159 @@
+"""The tables, each with one declared class.
+
+- `log`: the records and checkpoints themselves; nothing can rebuild them.
+- `derived`: rebuilt by replaying the records; kept so that reading is fast.
+- `sealed`: private values, authenticated by keys that lie outside the database.
+- `operational`: what runs the program; not covered by any proof, and the audit says so.
+
+A table without a class fails the build (tests/store/test_tables.py).
+"""
+
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
+
+metadata = MetaData()
+_Int = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class TableClass(StrEnum):
+    """What the audit does with a table."""
+
+    LOG = "log"
+    DERIVED = "derived"
+    SEALED = "sealed"
+    OPERATIONAL = "operational"
+
+
+def _table(name: str, table_class: TableClass, *columns: Column[object] | PrimaryKeyConstraint | Index) -> Table:
+    return Table(name, metadata, *columns, sqlite_strict=True, sqlite_with_rowid=False, info={"class": table_class})
+
+
+def _text(name: str) -> Column[object]:
+    return Column(name, Text, nullable=False)
+
+
+def _int(name: str) -> Column[object]:
+    return Column(name, _Int, nullable=False)
+
+
+def _bytes(name: str) -> Column[object]:
+    return Column(name, LargeBinary, nullable=False)
+
+
+# One row a record. `body` is the leaf's bytes, `leaf` their hash; `request` is a keyed hash of what the
+# caller asked, so that a repeated reference can be told from a reused one; `mac` binds the row to the
+# application key.
+records = Table(
+    "records",
+    metadata,
+    _text("book"),
+    _int("index"),
+    _bytes("leaf"),
+    _text("reference"),
+    _bytes("request"),
+    _bytes("mac"),
+    _bytes("body"),
+    PrimaryKeyConstraint("book", "index"),
+    Index("records_by_reference", "book", "reference", unique=True),
+    sqlite_strict=True,
+    info={"class": TableClass.LOG},
+)
+
+checkpoints = _table(
+    "checkpoints",
+    TableClass.LOG,
+    _text("book"),
+    _int("size"),
+    _text("note"),
+    PrimaryKeyConstraint("book", "size"),
+)
+
+# The head of each book: what the next record builds on. Its row is locked before anything is read.
+heads = _table(
+    "heads",
+    TableClass.DERIVED,
+    _text("book"),
+    _int("size"),
+    _bytes("root"),
+    _bytes("frontier"),
+    _text("leaf"),
+    _text("at"),
+    _text("zone"),
+    PrimaryKeyConstraint("book"),
+)
+
+# Roots of full subtrees of 256^level leaves; level 0 is `records.leaf`.
+subtrees = _table(
+    "subtrees",
+    TableClass.DERIVED,
+    _text("book"),
+    _int("level"),
+    _int("position"),
+    _bytes("hash"),
+    PrimaryKeyConstraint("book", "level", "position"),
+)
+
+postings = _table(
+    "postings",
+    TableClass.DERIVED,
+    _text("book"),
+    _int("index"),
+    _int("number"),
+    _text("source"),
+    _text("destination"),
+    _text("unit"),
+    _int("minor"),
+    PrimaryKeyConstraint("book", "index", "number"),
+)
+
+balances = _table(
+    "balances",
+    TableClass.DERIVED,
+    _text("book"),
+    _text("account"),
+    _text("unit"),
+    _int("minor"),
+    _int("index"),
+    PrimaryKeyConstraint("book", "account", "unit"),
+)
+
+registers = _table(
+    "registers",
+    TableClass.DERIVED,
+    _text("book"),
+    _text("register"),
+    _text("key"),
+    _bytes("value"),
+    _int("index"),
+    PrimaryKeyConstraint("book", "register", "key"),
+)
+
+# The data key of each person, wrapped by the vault's master key of an epoch.
+vault_subjects = _table(
+    "vault_subjects",
+    TableClass.SEALED,
+    _text("book"),
+    _text("subject"),
+    _int("epoch"),
+    _bytes("wrapped"),
+    PrimaryKeyConstraint("book", "subject"),
+)
+
+# Private values: sealed = nonce ‖ AES-256-GCM(r ‖ value), bound to book, subject, tag and field.
+vault_values = _table(
+    "vault_values",
+    TableClass.SEALED,
+    _text("book"),
+    _int("index"),
+    _text("tag"),
+    _text("field"),
+    _text("subject"),
+    _bytes("sealed"),
+    PrimaryKeyConstraint("book", "index", "tag", "field"),
+)
+
+CLASSES: dict[str, TableClass] = {
+    **{table.name: table.info["class"] for table in metadata.sorted_tables},
+    "alembic_version": TableClass.OPERATIONAL,
+}
