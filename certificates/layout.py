@@ -310,9 +310,15 @@ class _Sheet:
     def __init__(self, size: tuple[float, float], title: str, day: date) -> None:
         self.size = size
         self._out = io.BytesIO()
-        self._canvas = Canvas(self._out, pagesize=size, invariant=1, pageCompression=1, pdfVersion=(1, 7))
-        # The library's preamble selects Helvetica, which is not embedded; nothing here needs it.
-        self._canvas._preamble = "1 0 0 1 0 0 cm"
+        self._canvas = Canvas(
+            self._out,
+            pagesize=size,
+            invariant=1,
+            pageCompression=1,
+            pdfVersion=(1, 7),
+            # Else each page starts by selecting Helvetica, which is not embedded.
+            initialFontName=_font("regular").fontName,
+        )
         self._title, self._day = title, day
         self._root = _Element("Document")
         self._owners: list[list[_Element]] = [[]]
@@ -1046,7 +1052,7 @@ def _receipt(document: Document, table: _Element) -> list[Page]:
     issuer: list[Block] = []
     if document.issuer.parent:
         issuer.append(_set(document.issuer.parent, Style("regular", 10, 7.5), half, lines=2))
-    issuer.append(_set(document.issuer.name, Style("strong", 10, 7.5), half, lines=3))
+    issuer.append(_set(document.issuer.name, Style("strong", 10, 7.5, leading=1.38), half, lines=3))
     rule = f"{_stroke(INK, 0.6)} {_n(-32, 0)} m {_n(32, 0)} l S"
     number = _set(f"Số: {document.number}", Style("regular", 10, 7), half, lines=2)
     issuer += [Ornament(rule, 2.5), Gap(4), number, _english("Register number", half)]
@@ -1079,7 +1085,7 @@ def _receipt(document: Document, table: _Element) -> list[Page]:
     def plain(text: str, style: Style = _VALUE) -> list[Block]:
         return [_set(text, style, wide, lines=4, align=0)]
 
-    row("Người ủng hộ", "Donor", _donor(document, wide, Style("strong", 13, 8), align=0))
+    row("Người ủng hộ", "Donor", _donor(document, wide, Style("strong", 13, 8, leading=1.4), align=0))
     if document.amount_minor is not None:
         row("Số tiền", "Amount", plain(format_vnd(document.amount_minor), Style("strong", 15, 9, RED)))
         words = plain(amount_line(document.amount_minor), Style("slanted", 10.5, 8))
@@ -1145,7 +1151,7 @@ def _certificate(document: Document, table: _Element) -> list[Page]:
         received, decided = long_day(document.received_on), long_day(decision.on)
         return [
             *blocks,
-            _set(document.issuer.name, Style("strong", 11.5, 7), width, lines=2, scale=scale),
+            _set(document.issuer.name, Style("strong", 11.5, 7, leading=1.38), width, lines=2, scale=scale),
             Gap(4, 1.2),
             _set(title, Style("strong", 28, 20, RED, leading=1.26, spacing=0.5), width, role="H1"),
             _english(english, width, style=Style("slanted", 10.5, 8, QUIET)),
@@ -1155,7 +1161,7 @@ def _certificate(document: Document, table: _Element) -> list[Page]:
             _set("Trân trọng ghi nhận tấm lòng của", _VALUE, width),
             _english("In grateful recognition of", width),
             Gap(1, 0.4),
-            *_donor(document, width, Style("strong", 26, 8), scale, align=0.5),
+            *_donor(document, width, Style("strong", 26, 8, leading=1.38), scale, align=0.5),
             Gap(1, 0.7),
             _set("đã ủng hộ", _VALUE, width),
             _english("for the gift of", width),
