@@ -141,7 +141,7 @@ def _check(value: object, where: str, depth: int) -> None:
                 raise NotCanonical(f"{where}: key of type {type(key).__name__}")
             if not key.isascii():
                 raise NotCanonical(f"{where}: key {key!a} is not ASCII")
-            _check(item, f"{where}.{key}", depth + 1)
+            _check(item, f"{where}.{key if key.isidentifier() else ascii(key)}", depth + 1)
     elif kind is list or kind is tuple:
         _check_level(where, depth)
         for place, item in enumerate(value):  # type: ignore[arg-type]
@@ -203,7 +203,7 @@ def _check_strings(value: object, where: str) -> None:
     elif isinstance(value, dict):
         for key, item in value.items():
             _check_strings(key, f"{where}: key {key!a}")
-            _check_strings(item, f"{where}.{key!a}")
+            _check_strings(item, f"{where}.{key if key.isidentifier() else ascii(key)}")
     elif isinstance(value, list):
         for place, item in enumerate(value):
             _check_strings(item, f"{where}[{place}]")

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.log.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
@@ -286,6 +286,7 @@ def test_message_of_the_docstring() -> None:
     assert ed25519_message(b"o\n0\nr\n", 1767139200) == b"cosignature/v1\ntime 1767139200\no\n0\nr\n"
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_any_change_rejects_the_checkpoint(data: st.DataObject) -> None:
     """One bit, or the end cut off: rejected, and by our error."""
@@ -298,6 +299,7 @@ def test_any_change_rejects_the_checkpoint(data: st.DataObject) -> None:
             open_checkpoint(changed, KEY.verifier, witnesses=[WITNESS.verifier])
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_garbage_is_no_checkpoint(text: str) -> None:
     """Any text ends in a checkpoint that reads back the same, or in our error."""

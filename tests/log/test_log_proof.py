@@ -129,6 +129,7 @@ def test_any_change_breaks_the_proof(data: st.DataObject) -> None:
             verify_proof(changed, LEAVES[77], KEY.verifier)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=120))
 def test_garbage_is_no_proof(data: bytes) -> None:
     """Any bytes are a proof that reads back the same, or end in our error."""

@@ -285,6 +285,7 @@ class Perfect:
         return self.levels[level]
 
 
+@settings(deadline=None)
 @given(st.integers(2, 2**63 - 1), st.data())
 def test_sizes_up_to_2_63(size: int, data: st.DataObject) -> None:
     """No size is too large to prove in, and a proof reads a few subtrees, not the log."""

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.log.note import (
@@ -214,6 +214,7 @@ def test_keys_are_checked() -> None:
     assert _reason(NOTE, KEY.verifier, KEY.verifier) == "keys_ambiguous"
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_any_change_rejects_the_note(data: st.DataObject) -> None:
     """Every bit of a note with one signature matters, and no cut or flip is an unexpected error."""
@@ -225,6 +226,7 @@ def test_any_change_rejects_the_note(data: st.DataObject) -> None:
             open_note(changed, [KEY.verifier])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=80).map(lambda text: text.encode("utf-8", "replace")))
 def test_garbage_is_rejected(data: bytes) -> None:
     """Whatever is sent instead of a note ends in our error."""
