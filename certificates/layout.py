@@ -1183,8 +1183,8 @@ def _certificate(document: Document, table: _Element) -> list[Page]:
     band = 100.0
     number = Stack(
         [
-            _set(f"Số: {document.number}", Style("strong", 11, 6), 130, lines=2),
-            _english("Register number", 130),
+            _set(f"Số: {document.number}", Style("strong", 11, 6), 180, lines=2),
+            _english("Register number", 180),
         ]
     )
     signature = _signature(document, 230, 0)
@@ -1198,7 +1198,7 @@ def _certificate(document: Document, table: _Element) -> list[Page]:
         *([_at(ReprintMark(), paper.left, paper.top, width)] if document.reprint else []),
         _at(Stack(_fitted(body, paper.top - foot)), paper.left, paper.top, width),
         _at(lookup, paper.left - 7, foot - 6, 224),
-        _at(number, paper.left + (width - 130) / 2, foot - 6, 130),
+        _at(number, paper.left + (width - 180) / 2, foot - 6, 180),
         _at(signature, paper.left + width - 230, foot - 2, 230),
     ]
     pages = [page]
@@ -1211,6 +1211,9 @@ def _certificate(document: Document, table: _Element) -> list[Page]:
         flow.add(Gap(10))
         flow.goods(*_goods_rows(document, table, width))
     return pages
+
+
+_FOOTER_ROOM = 42
 
 
 def render(document: Document) -> bytes:
@@ -1231,5 +1234,7 @@ def render(document: Document) -> bytes:
                 draw(sheet)
             wide = paper.footer_width
             footer = _footer(document, wide, number, len(pages), align=paper.footer_align)
+            if footer.height > _FOOTER_ROOM:
+                raise Rejected(Reason.TOO_LARGE, "the footer does not fit", field="check.vkey")
             footer.draw(sheet, paper.left, paper.footer_top, wide)
         return sheet.finish()

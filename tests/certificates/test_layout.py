@@ -279,6 +279,7 @@ def test_what_fits_nowhere_is_refused(document: Document) -> None:
         replace(document, signer="TM. HỘI ĐỒNG " * 400),
         replace(document, check=replace(CHECK, qr="x" * 1_500)),
         replace(document, check=replace(CHECK, qr="x" * 5_000)),
+        replace(document, check=replace(CHECK, vkey="x" * 900)),
     ):
         with pytest.raises(Rejected) as refused:
             render(wrong)
