@@ -120,7 +120,7 @@ def decode_bundle(data: bytes) -> list[bytes]:
     while place < len(data):
         start = place + 2
         place = start + int.from_bytes(data[place:start], "big")
-        if start > len(data) or place > len(data):
+        if place > len(data):
             raise TileRejected("truncated", f"in entry {len(entries)}")
         entries.append(data[start:place])
         if len(entries) > TILE_WIDTH:

@@ -290,6 +290,22 @@ def log_600(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(("keep", "reads"), [(1024, 4), (1, 12)])
+def test_tiles_are_read_once_while_they_are_kept(log_600: Path, keep: int, reads: int) -> None:
+    """Proving many records does not fetch a tile for each, nor keep the whole log in memory."""
+    asked: list[str] = []
+
+    def fetch(path: str) -> bytes:
+        asked.append(path)
+        return (log_600 / path).read_bytes()
+
+    read = TileReader(fetch, 600, keep=keep)
+    for _ in range(3):
+        for level, index in [(0, 0), (0, 256), (0, 599), (8, 1)]:
+            read(level, index)
+    assert len(asked) == reads
+
+
 def test_full_tile_in_place_of_a_dropped_partial(log_600: Path) -> None:
     """A reader at an old size goes on reading after the partial files are gone."""
     leaves = [leaf_hash(str(i).encode()) for i in range(600)]
