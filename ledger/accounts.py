@@ -61,7 +61,8 @@ _ROOTS: dict[str, tuple[AccountView, bool]] = {
         (AccountView.PURPOSE, False),
     ),
     **dict.fromkeys(
-        ("suspense", "mistaken", "fund", "allocated", "ordered", "handed", "shortfall"), (AccountView.PURPOSE, True)
+        ("suspense", "mistaken", "fund", "allocated", "ordered", "handed", "shortfall"),
+        (AccountView.PURPOSE, True),
     ),
     **dict.fromkeys(("outside", "exchange-place"), (AccountView.PLACE, False)),
     **dict.fromkeys(("bank", "cash", "stock", "transit", "advance"), (AccountView.PLACE, True)),

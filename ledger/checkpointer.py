@@ -65,8 +65,12 @@ class Checkpointer:
                     "an old copy was restored; do not go on before a person has resolved it",
                 )
             if state.size and read.root_at(db, self._book, state.size) != state.root:
-                raise SignerRefused("FORKED", f"the first {state.size} records are not those that were signed")
-            frontier = self._follow(read.record_rows(db, self._book, max(state.size - 1, 0), head.size), state)
+                raise SignerRefused(
+                    "FORKED", f"the first {state.size} records are not those that were signed"
+                )
+            frontier = self._follow(
+                read.record_rows(db, self._book, max(state.size - 1, 0), head.size), state
+            )
         if frontier.size != head.size or frontier.root() != head.root:
             raise SignerRefused("ROOT_DIFFERS", "the head row does not fit the records")
         return SignerState(state.origin, frontier)

@@ -39,7 +39,9 @@ def minor_digits(currency: str) -> int:
     Raises Rejected(MALFORMED) for a currency we have no figure for: guessing would move a decimal point.
     """
     if currency not in _DIGITS:
-        raise Rejected(Reason.MALFORMED, "the number of decimals of this currency is not known", field="currency")
+        raise Rejected(
+            Reason.MALFORMED, "the number of decimals of this currency is not known", field="currency"
+        )
     return _DIGITS[currency]
 
 

@@ -178,9 +178,13 @@ def folded(state: State, postings: Iterable[Posting], *, bounded: bool = True) -
         if bounded and not (
             is_known(source[0]) and is_known(destination[0]) and view_of(source[0]) is view_of(destination[0])
         ):
-            raise Rejected(Reason.MALFORMED, "a posting stays in one view", source=source[0], destination=destination[0])
+            raise Rejected(
+                Reason.MALFORMED, "a posting stays in one view", source=source[0], destination=destination[0]
+            )
         moved[source] = (moved[source] if source in moved else state.balance_of(source)) - minor
-        moved[destination] = (moved[destination] if destination in moved else state.balance_of(destination)) + minor
+        moved[destination] = (
+            moved[destination] if destination in moved else state.balance_of(destination)
+        ) + minor
     if bounded and any(abs(minor) > MAX_MINOR for minor in moved.values()):
         raise Rejected(Reason.AMOUNT_TOO_LARGE, "a balance would pass 2^53-1", field="amount")
     return moved

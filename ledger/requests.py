@@ -41,7 +41,9 @@ class Requests:
             raise answer
         return answer
 
-    def submit_each(self, groups: Sequence[Sequence[object]], by: str) -> list[tuple[Recorded, ...] | Rejected]:
+    def submit_each(
+        self, groups: Sequence[Sequence[object]], by: str
+    ) -> list[tuple[Recorded, ...] | Rejected]:
         """Each group wholly or not at all; all of them in one transaction."""
         prepared: list[list[Draft] | Rejected] = []
         for group in groups:
@@ -103,7 +105,9 @@ class Requests:
             return [self._without_private(item, sealed, subjects) for item in value]
         return value
 
-    def _sealed(self, asked: Mapping[str, Any], sealed: list[SealedRow], subjects: list[SubjectRow]) -> object:
+    def _sealed(
+        self, asked: Mapping[str, Any], sealed: list[SealedRow], subjects: list[SubjectRow]
+    ) -> object:
         private, same_as = asked.get("private"), asked.get("same_as")
         if unknown := set(asked) - {"private", "same_as"}:
             raise Rejected(Reason.MALFORMED, "unknown field beside private", field=", ".join(sorted(unknown)))

@@ -88,16 +88,22 @@ class FileSigner:
         """What was signed last; raises SignerRefused(NO_STATE): without it the key does not sign."""
         try:
             kept = msgspec.json.decode(self._state_path.read_bytes(), type=_StateFile)
-            state = SignerState(kept.origin, Frontier(kept.size, tuple(bytes.fromhex(h) for h in kept.frontier)))
+            state = SignerState(
+                kept.origin, Frontier(kept.size, tuple(bytes.fromhex(h) for h in kept.frontier))
+            )
         except (OSError, ValueError, msgspec.MsgspecError) as error:
-            raise SignerRefused("NO_STATE", "signer state missing or damaged; give the newest checkpoint") from error
+            raise SignerRefused(
+                "NO_STATE", "signer state missing or damaged; give the newest checkpoint"
+            ) from error
         if state.root.hex() != kept.root:
             raise SignerRefused("NO_STATE", "signer state damaged: root and frontier differ")
         return state
 
     def remember(self, state: SignerState) -> None:
         """Makes a state durable. Called before the signature it covers leaves."""
-        kept = _StateFile(state.origin, state.size, state.root.hex(), [node.hex() for node in state.frontier.nodes])
+        kept = _StateFile(
+            state.origin, state.size, state.root.hex(), [node.hex() for node in state.frontier.nodes]
+        )
         write_durably(self._state_path, msgspec.json.encode(kept), private=True)
 
     def sign(self, state: SignerState) -> bytes:

@@ -71,7 +71,9 @@ class World:
         """Records one entry by `ke-toan`; raises Rejected."""
         return self.open.requests.submit([{"entry": {"kind": kind, **fields}}], "ke-toan")[0]
 
-    def gift(self, minor: int = 500_000, fund: str = "sua", name: str = "Nguyễn Thị Hoà", **fields: Any) -> Recorded:
+    def gift(
+        self, minor: int = 500_000, fund: str = "sua", name: str = "Nguyễn Thị Hoà", **fields: Any
+    ) -> Recorded:
         """A gift into the bank account, outside any statement."""
         asked = {
             "place": "bank:VCB",
@@ -97,7 +99,13 @@ MINH_TAN = "11500@2019-01-01"
 LAI_XUAN = "11476@2019-01-01"
 
 FOUNDATIONS: tuple[dict[str, Any], ...] = (
-    {"kind": "place_opened", "place": "bank:VCB", "name": "Vietcombank", "currency": "VND", "number": "0031000123456"},
+    {
+        "kind": "place_opened",
+        "place": "bank:VCB",
+        "name": "Vietcombank",
+        "currency": "VND",
+        "number": "0031000123456",
+    },
     {"kind": "place_opened", "place": "bank:AGR", "name": "Agribank", "currency": "VND"},
     {"kind": "place_opened", "place": "cash:TM", "name": "Quỹ tiền mặt", "currency": "VND"},
     {"kind": "place_opened", "place": "stock:KHO", "name": "Kho"},
@@ -122,7 +130,14 @@ FOUNDATIONS: tuple[dict[str, Any], ...] = (
         ],
     },
     {"kind": "goods_listed", "goods": "sua-hop-180ml", "name": "Sữa hộp 180 ml", "counted_in": "hộp"},
-    {"kind": "fund_opened", "fund": "chung", "name": "Nguồn chung", "source": "gift", "restriction": OPEN_TO_ALL, "places": []},
+    {
+        "kind": "fund_opened",
+        "fund": "chung",
+        "name": "Nguồn chung",
+        "source": "gift",
+        "restriction": OPEN_TO_ALL,
+        "places": [],
+    },
     {
         "kind": "fund_opened",
         "fund": "sua",

@@ -3,13 +3,23 @@
 from datetime import date
 from typing import ClassVar
 
+import msgspec
+
 from ledger.accounts import BankPlace, CashPlace, Code, Posting, move
-from ledger.entries.base import Change, Key, MoneyFact, Shortfall, View, check_place, missing_part, needed, split_shortfall
+from ledger.entries.base import (
+    Change,
+    Key,
+    MoneyFact,
+    Shortfall,
+    View,
+    check_place,
+    missing_part,
+    needed,
+    split_shortfall,
+)
 from ledger.entries.restrictions import check_fund_place
 from ledger.money import Amount
 from ledger.refusals import Reason, Rejected
-
-import msgspec
 
 
 class BankFeeCharged(MoneyFact, frozen=True, kw_only=True):
@@ -90,7 +100,10 @@ class TransferSent(MoneyFact, frozen=True, kw_only=True):
     def changes(self, view: View) -> tuple[Change, ...]:
         if view.register("transfer", self.transfer) is not None:
             raise Rejected(Reason.ALREADY_EXISTS, field="transfer", code=self.transfer)
-        return (*self.left(view), Change("transfer", self.transfer, {"index": view.index, "place": self.place}))
+        return (
+            *self.left(view),
+            Change("transfer", self.transfer, {"index": view.index, "place": self.place}),
+        )
 
 
 class TransferArrived(MoneyFact, frozen=True, kw_only=True):

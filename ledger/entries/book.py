@@ -42,7 +42,10 @@ class BookOpened(EntryBase, frozen=True, kw_only=True):
             raise Rejected(Reason.BOOK_ALREADY_OPEN)
         policy = {"k": self.k, "regime": self.regime, "zone": self.zone}
         if self.four_eyes_above is not None:
-            policy["four_eyes_above"] = {"minor": self.four_eyes_above.minor, "unit": self.four_eyes_above.unit}
+            policy["four_eyes_above"] = {
+                "minor": self.four_eyes_above.minor,
+                "unit": self.four_eyes_above.unit,
+            }
         return (Change("book", "opened", policy),)
 
 
@@ -72,12 +75,17 @@ class PlaceOpened(EntryBase, frozen=True, kw_only=True):
 
     def changes(self, view: View) -> tuple[Change, ...]:
         if (self.currency is None) != self.place.startswith("stock:"):
-            raise Rejected(Reason.MALFORMED, "a bank or cash place has one currency, a store none", field="currency")
+            raise Rejected(
+                Reason.MALFORMED, "a bank or cash place has one currency, a store none", field="currency"
+            )
         refuse_alike(view, self.place, taken=view.register("place", self.place) is not None, field="place")
         value: dict[str, object] = {"index": view.index}
         if self.currency is not None:
             value["unit"] = self.currency
-        return (Change("place", self.place, value), Change("alike", skeleton(self.place), {"code": self.place}))
+        return (
+            Change("place", self.place, value),
+            Change("alike", skeleton(self.place), {"code": self.place}),
+        )
 
 
 class OpenGift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

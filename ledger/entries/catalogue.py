@@ -1,17 +1,15 @@
 """Programmes, communes and goods: the words later entries use."""
 
 from datetime import date
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import msgspec
 
 from ledger.accounts import Code
 from ledger.entries.base import Change, EntryBase, Key, Title, View, needed
 from ledger.money import GoodsUnit
+from ledger.places import CommuneCode, ProvinceCode
 from ledger.refusals import Reason, Rejected
-
-CommuneCode = Annotated[str, msgspec.Meta(pattern="^[0-9]{5}@[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)")]
-"""A commune is its official code and the day from which that code meant it: `11500@2025-01-01`. Codes are reused."""
 
 
 class Activity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,7 +50,7 @@ class Commune(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     commune: CommuneCode
     name: Title
-    province: Annotated[str, msgspec.Meta(pattern="^[0-9]{2}$(?!\n)")]
+    province: ProvinceCode
 
 
 class CommunesListed(EntryBase, frozen=True, kw_only=True):

@@ -104,5 +104,3 @@ class CertificateRevoked(EntryBase, frozen=True, kw_only=True):
             Change("certificate", number, {**row, "live": False, "revoked": view.index}),
             Change("certificate-of", row["gift"], {"index": row["index"], "live": False}),
         )
-
-

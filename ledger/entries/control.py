@@ -6,7 +6,18 @@ from typing import ClassVar
 import msgspec
 
 from ledger.accounts import MoneyPlace, Posting, move
-from ledger.entries.base import Change, EntryBase, Index, Key, LineFact, LineKey, MoneyFact, Sha256, Title, View
+from ledger.entries.base import (
+    Change,
+    EntryBase,
+    Index,
+    Key,
+    LineFact,
+    LineKey,
+    MoneyFact,
+    Sha256,
+    Title,
+    View,
+)
 from ledger.entries.receipts import SuspensePaid, SuspenseReceived
 from ledger.money import Amount
 from ledger.refusals import Reason, Rejected

@@ -92,7 +92,9 @@ class GoodsIssued(EntryBase, frozen=True, kw_only=True):
 
     def changes(self, view: View) -> tuple[Change, ...]:
         check_place(view, self.store, self.amount.unit)
-        allocation = needed(view, "allocation", self.allocation, Reason.NO_SUCH_ALLOCATION, field="allocation")
+        allocation = needed(
+            view, "allocation", self.allocation, Reason.NO_SUCH_ALLOCATION, field="allocation"
+        )
         refuse_shortfall(view, allocation["fund"], self.amount.unit)
         return hand(view, self.issue, allocation=self.allocation, holder=self.holder, field="issue")
 

@@ -83,7 +83,10 @@ class StatementImported(EntryBase, frozen=True, kw_only=True):
             "recorded": 0,
             "to_on": self.to_on.isoformat(),
         }
-        return (Change("statement", str(view.index), value), Change("statement-file", file_key, {"index": view.index}))
+        return (
+            Change("statement", str(view.index), value),
+            Change("statement-file", file_key, {"index": view.index}),
+        )
 
 
 class PledgePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -128,7 +131,9 @@ class GiftReceived(MoneyFact, frozen=True, kw_only=True):
                 raise Rejected(Reason.OUTSIDE_RESTRICTION, "the pledge is for another fund", field="fund")
             left = view.balance(f"pledge:{self.pledge.pledge}", self.amount.unit)
             if self.pledge.minor > min(left, self.amount.minor):
-                raise Rejected(Reason.PARTS_DIFFER, "more than the pledge or the gift", field="pledge.minor", left=left)
+                raise Rejected(
+                    Reason.PARTS_DIFFER, "more than the pledge or the gift", field="pledge.minor", left=left
+                )
         return self.entered(view)
 
 
@@ -164,7 +169,9 @@ class CashSheetReceived(EntryBase, frozen=True, kw_only=True):
         fund = needed(view, "fund", self.fund, Reason.NO_SUCH_FUND, field="fund")
         check_fund_place(fund, self.place)
         if sum(envelope.minor for envelope in self.envelopes) != self.amount.minor:
-            raise Rejected(Reason.PARTS_DIFFER, "the envelopes do not add up to the amount", field="envelopes")
+            raise Rejected(
+                Reason.PARTS_DIFFER, "the envelopes do not add up to the amount", field="envelopes"
+            )
         return ()
 
 
@@ -242,7 +249,10 @@ class SuspenseReceived(LineFact, frozen=True, kw_only=True):
     statement: Index
 
     def postings(self) -> tuple[Posting, ...]:
-        return (move(self.amount, "senders", f"suspense:{self.line}"), move(self.amount, "outside", self.place))
+        return (
+            move(self.amount, "senders", f"suspense:{self.line}"),
+            move(self.amount, "outside", self.place),
+        )
 
     def reads(self) -> tuple[Key, ...]:
         return self.line_reads()
@@ -264,7 +274,10 @@ class SuspensePaid(LineFact, frozen=True, kw_only=True):
     statement: Index
 
     def postings(self) -> tuple[Posting, ...]:
-        return (move(self.amount, f"suspense:{self.line}", "senders"), move(self.amount, self.place, "outside"))
+        return (
+            move(self.amount, f"suspense:{self.line}", "senders"),
+            move(self.amount, self.place, "outside"),
+        )
 
     def reads(self) -> tuple[Key, ...]:
         return self.line_reads()
@@ -347,7 +360,11 @@ class GiftRefunded(MoneyFact, frozen=True, kw_only=True):
 
     def changes(self, view: View) -> tuple[Change, ...]:
         gift = view.earlier(self.gift).entry
-        if not isinstance(gift, GiftReceived) or gift.fund != self.fund or gift.amount.unit != self.amount.unit:
+        if (
+            not isinstance(gift, GiftReceived)
+            or gift.fund != self.fund
+            or gift.amount.unit != self.amount.unit
+        ):
             raise Rejected(Reason.NOT_A_GIFT, field="gift", index=self.gift)
         if view.register("reversed", str(self.gift)) is not None:
             raise Rejected(Reason.ALREADY_REVERSED, field="gift", index=self.gift)

@@ -9,6 +9,7 @@ from ledger.accounts import Code, Place, Posting, move
 from ledger.entries.base import Change, EntryBase, Key, Title, View, needed
 from ledger.entries.book import refuse_alike, skeleton
 from ledger.money import Amount
+from ledger.places import CommuneCode
 from ledger.refusals import Reason, Rejected
 
 
@@ -17,7 +18,7 @@ class Restriction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
 
     activities: tuple[Code, ...]
     classes: tuple[Code, ...]
-    communes: tuple[Code, ...]
+    communes: tuple[CommuneCode, ...]
     from_on: date | None = None
     to_on: date | None = None
 
@@ -35,7 +36,11 @@ class FundOpened(EntryBase, frozen=True, kw_only=True):
     """The places its money may lie at; none named means any."""
 
     def reads(self) -> tuple[Key, ...]:
-        return (Key("fund", self.fund), Key("alike", skeleton("fund:" + self.fund)), *(Key("place", p) for p in self.places))
+        return (
+            Key("fund", self.fund),
+            Key("alike", skeleton("fund:" + self.fund)),
+            *(Key("place", p) for p in self.places),
+        )
 
     def changes(self, view: View) -> tuple[Change, ...]:
         taken = view.register("fund", self.fund) is not None
@@ -75,7 +80,9 @@ class ShortfallCovered(EntryBase, frozen=True, kw_only=True):
         needed(view, "fund", self.fund, Reason.NO_SUCH_FUND, field="fund")
         payer = needed(view, "fund", self.from_fund, Reason.NO_SUCH_FUND, field="from_fund")
         if self.from_fund != self.fund and any(payer["restriction"].get(part) for part in PARTS):
-            raise Rejected(Reason.OUTSIDE_RESTRICTION, "only an unrestricted fund may help another", field="from_fund")
+            raise Rejected(
+                Reason.OUTSIDE_RESTRICTION, "only an unrestricted fund may help another", field="from_fund"
+            )
         if view.balance(f"shortfall:{self.fund}", self.amount.unit) + self.amount.minor > 0:
             raise Rejected(Reason.PARTS_DIFFER, "more than the shortfall", field="amount")
         return ()
@@ -84,14 +91,18 @@ class ShortfallCovered(EntryBase, frozen=True, kw_only=True):
 PARTS = ("activities", "classes", "communes")
 
 
-def check_use(fund: dict[str, object], view: View, *, activity: str | None, communes: tuple[str, ...], on: date) -> None:
+def check_use(
+    fund: dict[str, object], view: View, *, activity: str | None, communes: tuple[str, ...], on: date
+) -> None:
     """A use of a fund stays within its restriction; raises Rejected(OUTSIDE_RESTRICTION) naming the part."""
     restriction = msgspec.convert(fund["restriction"], Restriction)
     if restriction.activities and activity not in restriction.activities:
         raise Rejected(Reason.OUTSIDE_RESTRICTION, field="activity", activity=activity)
     outside = [commune for commune in communes if commune not in restriction.communes]
     if restriction.communes and (outside or not communes):
-        raise Rejected(Reason.OUTSIDE_RESTRICTION, field="communes", communes=",".join(outside) or "none named")
+        raise Rejected(
+            Reason.OUTSIDE_RESTRICTION, field="communes", communes=",".join(outside) or "none named"
+        )
     if (restriction.from_on is not None and on < restriction.from_on) or (
         restriction.to_on is not None and on > restriction.to_on
     ):
@@ -103,4 +114,3 @@ def check_fund_place(fund: dict[str, object], place: str) -> None:
     places = fund["places"]
     if isinstance(places, list) and places and place not in places:
         raise Rejected(Reason.PLACE_NOT_OF_FUND, field="place", place=place)
-

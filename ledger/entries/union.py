@@ -1,6 +1,13 @@
 """Every kind that can be recorded. A new kind is a class, its name here, and a golden record."""
 
-from ledger.entries.aid import Allocated, Delivered, MoneyAdvanced, MoneyReturned, PaymentBounced, PaymentOrdered
+from ledger.entries.aid import (
+    Allocated,
+    Delivered,
+    MoneyAdvanced,
+    MoneyReturned,
+    PaymentBounced,
+    PaymentOrdered,
+)
 from ledger.entries.bank import (
     BankFeeCharged,
     CashPaidIn,

@@ -100,12 +100,12 @@ def unpack_frontier(size: int, data: bytes) -> Frontier:
 
 
 _RECORD = 'INSERT INTO records (book, "index", leaf, reference, request, mac, body) VALUES (?,?,?,?,?,?,?)'
-_POSTING = 'INSERT INTO postings (book, "index", number, source, destination, unit, minor) VALUES (?,?,?,?,?,?,?)'
+_POSTING = (
+    'INSERT INTO postings (book, "index", number, source, destination, unit, minor) VALUES (?,?,?,?,?,?,?)'
+)
 _SUBTREE = "INSERT INTO subtrees (book, level, position, hash) VALUES (?,?,?,?)"
 _VALUE = 'INSERT INTO vault_values (book, "index", tag, field, subject, sealed) VALUES (?,?,?,?,?,?)'
-_SUBJECT = (
-    "INSERT INTO vault_subjects (book, subject, epoch, wrapped) VALUES (?,?,?,?) ON CONFLICT (book, subject) DO NOTHING"
-)
+_SUBJECT = "INSERT INTO vault_subjects (book, subject, epoch, wrapped) VALUES (?,?,?,?) ON CONFLICT (book, subject) DO NOTHING"
 _BALANCE = (
     'INSERT INTO balances (book, account, unit, minor, "index") VALUES (?,?,?,?,?) '
     'ON CONFLICT (book, account, unit) DO UPDATE SET minor = excluded.minor, "index" = excluded."index"'
@@ -191,7 +191,9 @@ def level_hashes(db: Connection, book: str, level: int, start: int, end: int) ->
     """The roots of the subtrees [start, end) of 256^level leaves each."""
     if level == 0:
         t = tables.records
-        query = select(t.c.leaf).where(t.c.book == book, t.c.index >= start, t.c.index < end).order_by(t.c.index)
+        query = (
+            select(t.c.leaf).where(t.c.book == book, t.c.index >= start, t.c.index < end).order_by(t.c.index)
+        )
     else:
         s = tables.subtrees
         query = (

@@ -38,7 +38,9 @@ def open_engine(url: str) -> Engine:
     """An engine for `sqlite:///path` or `postgresql://…`; connects lazily. Raises StoreUnavailable for other addresses."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(url, module=sqlite, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+        engine = create_engine(
+            url, module=sqlite, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine

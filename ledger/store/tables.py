@@ -10,7 +10,17 @@ A table without a class fails the build (tests/store/test_tables.py).
 
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
 
 metadata = MetaData()
 _Int = BigInteger().with_variant(Integer(), "sqlite")
@@ -25,8 +35,12 @@ class TableClass(StrEnum):
     OPERATIONAL = "operational"
 
 
-def _table(name: str, table_class: TableClass, *columns: Column[object] | PrimaryKeyConstraint | Index) -> Table:
-    return Table(name, metadata, *columns, sqlite_strict=True, sqlite_with_rowid=False, info={"class": table_class})
+def _table(
+    name: str, table_class: TableClass, *columns: Column[object] | PrimaryKeyConstraint | Index
+) -> Table:
+    return Table(
+        name, metadata, *columns, sqlite_strict=True, sqlite_with_rowid=False, info={"class": table_class}
+    )
 
 
 def _text(name: str) -> Column[object]:

@@ -79,7 +79,9 @@ class Vault:
         for field, value in values.items():
             drawn = self._random(12 + 32)
             nonce, r = drawn[:12], drawn[12:]
-            sealed = nonce + cipher.encrypt(nonce, r + value.encode(), self._value_data(known.subject, tag, field))
+            sealed = nonce + cipher.encrypt(
+                nonce, r + value.encode(), self._value_data(known.subject, tag, field)
+            )
             rows.append(SealedRow(tag, field, known.subject, sealed))
             seals.append(Seal(commitment(r, tag, field, value), field))
         return SealedPerson(Person(tuple(seals), tag), tuple(rows), known)

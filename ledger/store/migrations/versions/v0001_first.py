@@ -82,10 +82,22 @@ POSTGRESQL = (
 
 def upgrade() -> None:
     sqlite = op.get_bind().dialect.name == "sqlite"
-    types = {"text": "TEXT", "int": "INTEGER", "bytes": "BLOB", "strict": " STRICT", "strict_key": " STRICT, WITHOUT ROWID"}
+    types = {
+        "text": "TEXT",
+        "int": "INTEGER",
+        "bytes": "BLOB",
+        "strict": " STRICT",
+        "strict_key": " STRICT, WITHOUT ROWID",
+    }
     if not sqlite:
         # Collation C: text order is byte order, on every server.
-        types = {"text": 'TEXT COLLATE "C"', "int": "BIGINT", "bytes": "BYTEA", "strict": "", "strict_key": ""}
+        types = {
+            "text": 'TEXT COLLATE "C"',
+            "int": "BIGINT",
+            "bytes": "BYTEA",
+            "strict": "",
+            "strict_key": "",
+        }
     for statement in TABLES.format(**types).split(";"):
         op.execute(statement.strip())
     for statement in SQLITE_HEAD if sqlite else POSTGRESQL:
