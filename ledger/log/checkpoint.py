@@ -62,9 +62,7 @@ class Checkpoint:
 
     def text(self) -> str:
         """The text that is signed."""
-        return "".join(
-            f"{line}\n" for line in (self.origin, self.size, encode_base64(self.root), *self.extensions)
-        )
+        return "".join(f"{line}\n" for line in (self.origin, self.size, encode_base64(self.root), *self.extensions))
 
 
 def parse_checkpoint(text: str) -> Checkpoint:

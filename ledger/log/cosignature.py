@@ -180,9 +180,7 @@ def _checkpoint(text: bytes) -> Checkpoint:
 
 def _short(text: bytes) -> bytes:
     if not 1 <= len(text) <= 255:
-        raise NoteRejected(
-            "origin_too_long", f"{len(text)} bytes; ML-DSA-44 cosignatures take names up to 255"
-        )
+        raise NoteRejected("origin_too_long", f"{len(text)} bytes; ML-DSA-44 cosignatures take names up to 255")
     return bytes([len(text)]) + text
 
 

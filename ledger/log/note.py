@@ -121,9 +121,7 @@ class Signature:
     def __post_init__(self) -> None:
         check_key_name(self.name)
         if len(self.key_hash) != 4 or not self.signature:
-            raise NoteRejected(
-                "signature_line", "a signature is a 4-byte key hash and at least one byte more"
-            )
+            raise NoteRejected("signature_line", "a signature is a 4-byte key hash and at least one byte more")
 
     def line(self) -> str:
         """The line as it stands in a note, with its line end."""
@@ -158,9 +156,7 @@ class VerifierKey:
     def __post_init__(self) -> None:
         check_key_name(self.name)
         if len(self.public_key) != 32:
-            raise NoteRejected(
-                "key_length", f"an Ed25519 public key has 32 bytes, this {len(self.public_key)}"
-            )
+            raise NoteRejected("key_length", f"an Ed25519 public key has 32 bytes, this {len(self.public_key)}")
         object.__setattr__(self, "key_hash", hash_key(self.name, self.algorithm, self.public_key))
 
     @classmethod
@@ -219,9 +215,7 @@ class SigningKey:
     @property
     def verifier(self) -> VerifierKey:
         """The public half."""
-        return VerifierKey(
-            self.name, Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw()
-        )
+        return VerifierKey(self.name, Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw())
 
     @property
     def vkey(self) -> str:
@@ -322,9 +316,7 @@ def parse_signature_line(line: str) -> Signature:
 def check_key_name(name: str) -> None:
     """Raise unless `name` can name a key."""
     if not name or "+" in name or any(c.isspace() or c < " " or "\ud800" <= c <= "\udfff" for c in name):
-        raise NoteRejected(
-            "key_name", f"{name[:60]!a} is empty or holds a plus, a space or a control character"
-        )
+        raise NoteRejected("key_name", f"{name[:60]!a} is empty or holds a plus, a space or a control character")
 
 
 def hash_key(name: str, algorithm: int, public_key: bytes) -> bytes:
