@@ -102,6 +102,7 @@ class Home:
         zone: str = DEFAULT_ZONE,
         k: int = DEFAULT_K,
         checkpoint_seconds: int = DEFAULT_CHECKPOINT_SECONDS,
+        seat: str | None = None,
         four_eyes_above: Amount | None = None,
     ) -> "OpenBook":
         """A new book with its key and its first record. Raises Rejected(ALREADY_EXISTS)."""
@@ -125,6 +126,7 @@ class Home:
             regime=regime,
             k=k,
             checkpoint_seconds=checkpoint_seconds,
+            seat=seat,
             four_eyes_above=four_eyes_above,
         )
         # The key is durable before the record that names it: a crash between leaves a key without a book,

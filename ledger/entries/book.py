@@ -31,6 +31,8 @@ class BookOpened(EntryBase, frozen=True, kw_only=True):
     """The smallest group of children whose place and activity may stand open (DESIGN 7)."""
     checkpoint_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)]
     """How often a checkpoint is promised; a tail unsigned for twice as long is a finding."""
+    seat: Title | None = None
+    """The town that papers are dated from."""
     four_eyes_above: Amount | None = None
     """Decisions above this amount need a second person; absent: none do."""
 
