@@ -33,6 +33,7 @@ SOFT: Final = (
 """Code points that show nothing although their category does not say so."""
 
 _SPACES = re.compile(r"\s+")
+_PLAIN = re.compile(r"[ -~\t\n]*")
 _LINE_ENDS = frozenset("\n\r\x0b\x0c\x85\u2028\u2029")
 
 
@@ -76,6 +77,8 @@ def mark(text: str) -> str:
     must not hide anything in one either. LF and tab stay. A typed "⟨U+" is itself written out, so two
     different memos never become one.
     """
+    if _PLAIN.fullmatch(text):
+        return text
     text = unicodedata.normalize("NFC", text)
     out: list[str] = []
     for at, char in enumerate(text):
@@ -93,6 +96,8 @@ def fold(text: str) -> str:
 
     Never a key to merge by: "Hòa" and "Hoa", "Đan" and "Dan" fold together.
     """
+    if _PLAIN.fullmatch(text):
+        return _SPACES.sub(" ", text.lower().replace("y", "i")).strip()
     text = unicodedata.normalize("NFKD", text).casefold()
     text = unicodedata.normalize("NFD", text)
     kept = "".join(_FOLDED.get(c, c) for c in text if not _unseen(c))

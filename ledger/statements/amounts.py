@@ -17,13 +17,14 @@ from decimal import Decimal
 from typing import Literal
 
 from ledger.refusals import Reason, Rejected
-from ledger.statements.line import MAX_MINOR
+from ledger.statements.line import CURRENCY_DIGITS, MAX_MINOR
 
 Mark = Literal[".", ","]
 
 _GAPS = re.compile("(?<=[0-9])[ \u00a0\u2009\u202f'\u2019](?=[0-9]{3}(?![0-9]))")
 _SLANG = re.compile(r"(?i)[0-9][0-9.,]*\s*(k|ng|nghìn|ngàn|tr|triệu|tỷ|tỉ|m|mil)\b")
 _NUMBER = re.compile(r"(?P<sign>[+-]?)(?P<body>[0-9]+(?:[.,][0-9]+)*[.,]?)\Z")
+_PLAIN = re.compile(r"([+-]?)([1-9][0-9]*(?:[.,][0-9]+)*|0)")
 _SUFFIX = re.compile(r"(?i)\s?(₫|đồng|đ|vnđ|[A-Z]{3})\Z")
 _PREFIX = re.compile(r"(?i)\A([A-Z]{3})\s?(?=[+-]?[0-9])")
 
@@ -66,10 +67,16 @@ class Written:
 
 def written(text: str, currency: str, *, row: int, field: str) -> Written:
     """Takes off the currency and grouping spaces, refuses whatever is not a plain decimal number."""
+    if plain := _PLAIN.fullmatch(text):
+        return Written(plain[1], plain[2], False)
     bare = text.strip()
     for pattern in (_SUFFIX, _PREFIX):
         if found := pattern.search(bare):
             said = found[1].upper()
+            if said in CURRENCY_DIGITS and said != currency:
+                raise Rejected(
+                    Reason.CURRENCY_DIFFERS, "an amount in another currency", row=row, file=said, account=currency
+                )
             if said not in ((currency, "₫", "Đ", "ĐỒNG", "VNĐ") if currency == "VND" else (currency,)):
                 raise Rejected(Reason.ROW_MALFORMED, "is not an amount", row=row, field=field)
             bare = bare[: found.start()] if pattern is _SUFFIX else bare[found.end() :]
@@ -106,9 +113,7 @@ def minor(number: Written, mark: Mark | None, digits: int, *, row: int, field: s
             raise Rejected(Reason.ROW_MALFORMED, "is not an amount", row=row, field=field)
         whole, point, part = found[1], found[2] or "", found[3] or ""
         if point and mark is None and not number.gapped and digits == 0:
-            raise Rejected(
-                Reason.ROW_AMBIGUOUS, "a mark that may group or divide, and no proof", row=row, field=field
-            )
+            raise Rejected(Reason.ROW_AMBIGUOUS, "a mark that may group or divide, and no proof", row=row, field=field)
     if point and not part:
         raise Rejected(Reason.ROW_MALFORMED, "ends in a mark", row=row, field=field)
     if part.rstrip("0") and len(part.rstrip("0")) > digits:
@@ -148,9 +153,7 @@ class Style:
             proof = "," if number.decimal == "." else "."
         if proof:
             if self.proven not in (None, proof):
-                raise Rejected(
-                    Reason.ROW_AMBIGUOUS, "the file groups with dots and with commas", row=row, field=field
-                )
+                raise Rejected(Reason.ROW_AMBIGUOUS, "the file groups with dots and with commas", row=row, field=field)
             self.proven = proof
         elif number.decimal and not self.digits:
             self.open_decimal = self.open_decimal or (row, field)

@@ -216,18 +216,10 @@ class CamtStatement(Statement):
             figure = Decimal(said)
         except InvalidOperation:
             figure = Decimal(-1)
-        if (
-            not figure.is_finite()
-            or figure < 0
-            or len(said) > 30
-            or "E" in said.upper()
-            or not said.isascii()
-        ):
+        if not figure.is_finite() or figure < 0 or len(said) > 30 or "E" in said.upper() or not said.isascii():
             raise Rejected(Reason.ROW_MALFORMED, "is not an amount", row=amount.row, field="Amt")
         currency = amount.attributes.get("Ccy", "")
-        minor = amounts.exact(
-            figure, self._digits if currency == self._currency else 4, row=amount.row, field="Amt"
-        )
+        minor = amounts.exact(figure, self._digits if currency == self._currency else 4, row=amount.row, field="Amt")
         return (minor if direction == "CRDT" else -minor), currency
 
     def _entry(self, node: _Node) -> Line | None:

@@ -85,9 +85,7 @@ def _physical(path: Path, encoding: str) -> Iterator[str]:
             if len(line) > MAX_LINE:
                 raise Rejected(Reason.ROW_MALFORMED, f"longer than {MAX_LINE} characters", row=number)
             if found := _CONTROLS.search(line):
-                raise Rejected(
-                    Reason.ROW_MALFORMED, f"holds the control character U+{ord(found[0]):04X}", row=number
-                )
+                raise Rejected(Reason.ROW_MALFORMED, f"holds the control character U+{ord(found[0]):04X}", row=number)
             yield line
 
 
@@ -101,11 +99,7 @@ def _rows(path: Path, encoding: str, separator: str) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            why = (
-                "a quotation mark is opened here and not closed"
-                if "end of data" in str(error)
-                else str(error)
-            )
+            why = "a quotation mark is opened here and not closed" if "end of data" in str(error) else str(error)
             raise Rejected(Reason.ROW_MALFORMED, why, row=start) from None
         if len(cells) > MAX_COLUMNS:
             raise Rejected(Reason.ROW_MALFORMED, f"more than {MAX_COLUMNS} columns", row=start)

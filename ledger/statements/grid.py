@@ -5,6 +5,7 @@ that the whole file proves, whether it runs backwards, balances printed above or
 again and gives the lines. A row that cannot be understood stops the file with its number.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -20,6 +21,7 @@ from ledger.statements.line import MAX_MEMO, Line, Statement, StatementHead
 from ledger.text import fold, mark, skeleton
 
 Cell = str | Decimal | datetime | date | time
+_DIGIT = re.compile("[0-9]")
 MAX_PREAMBLE: Final = 60
 """Rows above the header. A bank's title block has at most some twenty."""
 MAX_COLUMNS: Final = 200
@@ -106,13 +108,6 @@ class GridStatement(Statement):
         self._mark: Mark | None = None
         found = self._scan(layout)
         self.days_in_order = not (found.rises and found.falls)
-        if found.currency is not None and found.currency != currency:
-            raise Rejected(
-                Reason.CURRENCY_DIFFERS,
-                "the file is in another currency than the account",
-                file=found.currency,
-                account=currency,
-            )
         if self._newest_first and found.lines > MAX_TURNED:
             raise Rejected(
                 Reason.FILE_TOO_LARGE,
@@ -162,6 +157,13 @@ class GridStatement(Statement):
                 "no row has headings for a day and an amount; the first rows of the file were read",
                 rows=seen,
             )
+        if found.currency not in (None, self._currency):
+            raise Rejected(
+                Reason.CURRENCY_DIFFERS,
+                "the file is in another currency than the account",
+                file=found.currency,
+                account=self._currency,
+            )
         self._columns = columns
         self._layout = declared or choose(columns, above)
         style = Style(declared=self._layout.thousands, digits=self._digits)
@@ -193,9 +195,7 @@ class GridStatement(Statement):
             self._newest_first = falls
         return found
 
-    def _scan_line(
-        self, row: Row, booked: days.Moment, found: _Found, style: Style, chains: list[_Chain]
-    ) -> None:
+    def _scan_line(self, row: Row, booked: days.Moment, found: _Found, style: Style, chains: list[_Chain]) -> None:
         found.lines += 1
         if found.latest_on is None:
             found.first_on, found.first_row = booked.day, row.number
@@ -271,25 +271,20 @@ class GridStatement(Statement):
                 continue
             if self._is_header(row):
                 continue
-            if ended is None or layout.date_carried:
-                booked = self._booked(row, carried)
-            else:
-                booked = self._booked(row, None)
+            booked = self._booked(row, carried)
             if booked is None:
                 self._aside(row, filled, found, (debit, credit))
                 ended = row
                 continue
             if ended is not None and not self._balance_row(ended):
-                raise Rejected(
-                    Reason.ROW_MALFORMED, "is not a line, yet lines come after it", row=ended.number
-                )
+                raise Rejected(Reason.ROW_MALFORMED, "is not a line, yet lines come after it", row=ended.number)
             if len(row.cells) < columns.width or any(at >= columns.width for at in filled):
                 raise Rejected(
                     Reason.ROW_MALFORMED,
                     f"has {len(row.cells)} cells where the header has {columns.width}",
                     row=row.number,
                 )
-            if found is None:
+            if found is None and layout.totals:
                 amount = self._amount(row, self._mark)
                 debit, credit = (debit - amount, credit) if amount < 0 else (debit, credit + amount)
             carried = days.Moment(booked.day)
@@ -307,9 +302,7 @@ class GridStatement(Statement):
         except Rejected:
             return False
         return again is not None and all(
-            self._columns.roles.get(role) == at
-            for role, at in again.roles.items()
-            if role in self._columns.roles
+            self._columns.roles.get(role) == at for role, at in again.roles.items() if role in self._columns.roles
         )
 
     def _booked(self, row: Row, carried: days.Moment | None) -> days.Moment | None:
@@ -329,9 +322,9 @@ class GridStatement(Statement):
                     return carried
                 return None
             if not self._layout.strict:
-                if not any(c.isdigit() for c in cell) or label_of(cell) is not None:
-                    return None
                 cell = cell.strip()
+                if not cell[0].isdigit() and (not _DIGIT.search(cell) or label_of(cell) is not None):
+                    return None
             elif cell != cell.strip():
                 raise Rejected(Reason.ROW_MALFORMED, "a space beside the date", row=row.number, field="date")
             if len(row.filled) == 1 and not self._layout.strict:
@@ -446,9 +439,7 @@ class GridStatement(Statement):
                 clock = days.read_time(str(cell), row=row.number, field="time")
         said = self._text(row, "currency").strip().upper() if "currency" in self._columns.roles else ""
         if said and said != self._currency:
-            raise Rejected(
-                Reason.CURRENCY_DIFFERS, "a line in another currency", row=row.number, file=said[:3]
-            )
+            raise Rejected(Reason.CURRENCY_DIFFERS, "a line in another currency", row=row.number, file=said[:3])
         memo = self._words(row, "memo") or ""
         reference = (
             self._words(row, "reference")
@@ -492,9 +483,7 @@ class GridStatement(Statement):
         if not self._layout.strict:
             text = text.strip()
         if len(text) > MAX_MEMO:
-            raise Rejected(
-                Reason.ROW_MALFORMED, f"longer than {MAX_MEMO} characters", row=row.number, field=role
-            )
+            raise Rejected(Reason.ROW_MALFORMED, f"longer than {MAX_MEMO} characters", row=row.number, field=role)
         return text if text.strip() else None
 
     def _blank(self, text: str) -> bool:
@@ -517,9 +506,7 @@ class GridStatement(Statement):
                 raise Rejected(Reason.ROW_MALFORMED, "has no amount", row=row.number, field="amount")
             amount = self._number(cell, mark_, row=row.number, field="amount")
             if self._layout.strict and (amount < 0 or (isinstance(cell, str) and cell.strip()[0] in "+-")):
-                raise Rejected(
-                    Reason.ROW_MALFORMED, "a sign in a list of gifts", row=row.number, field="amount"
-                )
+                raise Rejected(Reason.ROW_MALFORMED, "a sign in a list of gifts", row=row.number, field="amount")
         else:
             amount = 0
             for role, sign in (("debit", -1), ("credit", 1)):
@@ -535,9 +522,7 @@ class GridStatement(Statement):
                         field=role,
                     )
                 if figure and amount:
-                    raise Rejected(
-                        Reason.ROW_AMBIGUOUS, "both a debit and a credit", row=row.number, field=role
-                    )
+                    raise Rejected(Reason.ROW_AMBIGUOUS, "both a debit and a credit", row=row.number, field=role)
                 amount += sign * figure
         if amount == 0:
             raise Rejected(Reason.ROW_MALFORMED, "has no amount, or zero", row=row.number, field="amount")

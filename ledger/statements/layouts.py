@@ -11,7 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -86,9 +86,7 @@ def table() -> tuple[dict[str, str], dict[str, str], tuple[Layout, ...]]:
 
 
 def named(name: str) -> Layout | None:
-    return next(
-        (each for each in (*table()[2], SIMPLE, GENERIC_VI, GENERIC, GENERIC_MDY) if each.name == name), None
-    )
+    return next((each for each in (*table()[2], SIMPLE, GENERIC_VI, GENERIC, GENERIC_MDY) if each.name == name), None)
 
 
 def parts(text: str) -> tuple[str, ...]:
@@ -145,25 +143,20 @@ def read_header(texts: Sequence[str], *, row: int) -> Columns | None:
 def choose(columns: Columns, above: Sequence[str]) -> Layout:
     """Which layout: a bank whose columns are all there (most columns wins), else its name above the table."""
     layouts = table()[2]
+    vietnamese = any(part.startswith(fold("ngày")) for part in parts(columns.texts[columns.booked]))
     have = {part for text in columns.texts for part in parts(text)}
     whole = [each for each in layouts if all(have & set(column) for column in each.columns)]
     if whole:
-        return max(whole, key=lambda each: len(each.columns))
+        bank = max(whole, key=lambda each: len(each.columns))
+        return replace(bank, thousands=bank.thousands or ("." if vietnamese else None))
     if columns.roles.keys() & {"donor", "fund"} and "amount" in columns.roles:
         return SIMPLE
     title = " ".join(fold(text) for text in above)
     marked = [each for each in layouts if any(word in title for word in each.marks)]
     if len(marked) == 1:
-        bank = marked[0]
-        return Layout(
-            bank.name,
-            date_carried=bank.date_carried,
-            date_with_document=bank.date_with_document,
-            totals=bank.totals,
-            totals_unlabelled=bank.totals_unlabelled,
-        )
-    heading = columns.texts[columns.booked]
-    return GENERIC_VI if any(part.startswith(fold("ngày")) for part in parts(heading)) else GENERIC
+        # The bank's habits, but not its number style: this is not the layout that style was seen in.
+        return replace(marked[0], thousands="." if vietnamese else None)
+    return GENERIC_VI if vietnamese else GENERIC
 
 
 def label_of(text: str) -> str | None:

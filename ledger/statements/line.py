@@ -221,9 +221,7 @@ def _framed(*parts: str | None) -> bytes:
     return bytes(out)
 
 
-def keyed_lines(
-    statement: Statement, account: str, mac: Callable[[bytes], bytes]
-) -> Iterator[tuple[Line, str, int]]:
+def keyed_lines(statement: Statement, account: str, mac: Callable[[bytes], bytes]) -> Iterator[tuple[Line, str, int]]:
     """Each line with its class and its ordinal (from 0) among its equals of that day in this file."""
     seen: dict[date, Counter[str]] = {}
     for line in statement.lines():
@@ -242,9 +240,7 @@ def new_ordinals(recorded: Mapping[str, int], file: Mapping[str, int]) -> dict[s
 
     A class counted 3 in the book and 5 in the file adds ordinals 3 and 4; one counted 5 and 3 adds none.
     """
-    return {
-        key: range(recorded.get(key, 0), count) for key, count in file.items() if count > recorded.get(key, 0)
-    }
+    return {key: range(recorded.get(key, 0), count) for key, count in file.items() if count > recorded.get(key, 0)}
 
 
 Evidence = Literal["strong", "time", "none"]

@@ -136,7 +136,7 @@ class Suggestion:
 
 
 def suggest(
-    line_memo: str, amount_minor: int, candidates: Iterable[Candidate], *, least: int = 50, limit: int = 10
+    line_memo: str, amount_minor: int, candidates: Iterable[Candidate], *, least: int = 60, limit: int = 10
 ) -> list[Suggestion]:
     """Candidates a person may choose from, best first; equal scores by key. Never a decision."""
     codes = set(find_codes(line_memo, bare=True))

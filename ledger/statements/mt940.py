@@ -29,9 +29,7 @@ MAX_FILE: Final = 20 * 2**20
 
 _TAG = re.compile(r":([0-9]{2}[A-Z]?|NS):")
 _BALANCE = re.compile(r"(C|D)([0-9]{6})([A-Z]{3})([0-9]{1,20}),([0-9]{0,4})\s*\Z")
-_LINE = re.compile(
-    r"([0-9]{6})([0-9]{4})?(RC|RD|C|D)([A-Z])?([0-9]{1,20}),([0-9]{0,4})([NSF].{3})(.*)\Z", re.DOTALL
-)
+_LINE = re.compile(r"([0-9]{6})([0-9]{4})?(RC|RD|C|D)([A-Z])?([0-9]{1,20}),([0-9]{0,4})([NSF].{3})(.*)\Z", re.DOTALL)
 _INTERIM: Final = frozenset(("13D", "34F", "90C", "90D"))
 _CONTROLS = re.compile("[\x00\x02\x04-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _ENVELOPE = re.compile(r"\{[1-5]:|-\}|-[\w]{0,3}\x03?\s*\Z|[\x01\x03]")
@@ -141,9 +139,7 @@ class Mt940Statement(Statement):
                 memo = "\n".join(part for part in (last.memo, _words(each.lines)) if part)
                 if len(memo) > MAX_MEMO:
                     raise Rejected(Reason.ROW_MALFORMED, f"over {MAX_MEMO} characters", row=each.row)
-                message.lines[-1] = Line(
-                    last.row, last.booked_on, last.amount_minor, memo, reference=last.reference
-                )
+                message.lines[-1] = Line(last.row, last.booked_on, last.amount_minor, memo, reference=last.reference)
             case _:
                 pass
 
@@ -161,12 +157,8 @@ class Mt940Statement(Statement):
 
     def _minor(self, whole: str, part: str, row: int) -> int:
         if len(part.rstrip("0")) > self._digits:
-            raise Rejected(
-                Reason.ROW_MALFORMED, "a fraction smaller than the currency has", row=row, field="amount"
-            )
-        amount = int(whole) * int(10**self._digits) + int(
-            (part[: self._digits] or "0").ljust(self._digits, "0")
-        )
+            raise Rejected(Reason.ROW_MALFORMED, "a fraction smaller than the currency has", row=row, field="amount")
+        amount = int(whole) * int(10**self._digits) + int((part[: self._digits] or "0").ljust(self._digits, "0"))
         if amount > MAX_MINOR:
             raise Rejected(Reason.ROW_MALFORMED, "beyond 2^53", row=row, field="amount")
         return amount
@@ -215,9 +207,7 @@ def _fields(path: Path) -> Iterator[_Field]:
     for row, raw in enumerate(re.split("\r\n|\r|\n", text), start=1):
         line = raw
         if found := _CONTROLS.search(line):
-            raise Rejected(
-                Reason.ROW_MALFORMED, f"holds the control character U+{ord(found[0]):04X}", row=row
-            )
+            raise Rejected(Reason.ROW_MALFORMED, f"holds the control character U+{ord(found[0]):04X}", row=row)
         if tag := _TAG.match(line):
             if current is not None:
                 yield current
@@ -283,9 +273,7 @@ def check_chain(parts: list[Part], currency: str) -> None:
                 account=currency,
             )
         if before is not None and part.account != before.account:
-            raise Rejected(
-                Reason.ACCOUNT_DIFFERS, "the file holds several accounts: one file an account", row=part.row
-            )
+            raise Rejected(Reason.ACCOUNT_DIFFERS, "the file holds several accounts: one file an account", row=part.row)
         if part.opening is not None and part.closing is not None and part.opening + part.net != part.closing:
             raise Rejected(
                 Reason.CONTROL_DIFFERS,

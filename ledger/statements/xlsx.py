@@ -125,9 +125,7 @@ def _column(letters: bytes) -> int:
 def _open(path: Path) -> Any:
     try:
         return python_calamine.CalamineWorkbook.from_path(str(path))
-    except (
-        Exception
-    ) as error:  # the reader raises its own kinds, and Rust panics as BaseException-free errors
+    except Exception as error:  # the reader raises its own kinds, and Rust panics as BaseException-free errors
         raise _unreadable(f"cannot be read ({type(error).__name__})") from None
 
 
@@ -153,9 +151,7 @@ def _sheet(path: Path) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise Rejected(
-            Reason.HEADER_UNKNOWN, "several sheets look like statements: keep one", sheets=len(found)
-        )
+        raise Rejected(Reason.HEADER_UNKNOWN, "several sheets look like statements: keep one", sheets=len(found))
     if unclear is not None:
         raise unclear
     if not filled:
