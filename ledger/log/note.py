@@ -27,7 +27,7 @@ and a signing key, as Go writes it, `PRIVATE+KEY+<name>+<key hash>+<base64 of al
 seed being the 32 bytes of RFC 8032.
 
 Limits of this reader: 1,000,000 bytes, 100 signature lines. Pure: keys and randomness are handed in.
-"""  # noqa: E501 - the example is a real signature, in one line
+"""
 
 import base64
 import binascii

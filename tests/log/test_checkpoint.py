@@ -92,9 +92,7 @@ def test_hostile_notes() -> None:
     wrong = {}
     for case in lines[1:]:
         try:
-            _, note = open_checkpoint(
-                base64.b64decode(case["b64"]), log, origin=keys["origin"], witnesses=witnesses
-            )
+            _, note = open_checkpoint(base64.b64decode(case["b64"]), log, origin=keys["origin"], witnesses=witnesses)
             count = sum(note.signature_by(witness) is not None for witness in witnesses)
             found = f"valid+{count}"
         except NoteRejected as rejected:
@@ -167,9 +165,7 @@ def test_checkpoint_text_round_trip() -> None:
         ("a", 0, bytes(32), (), "root_of_empty_tree"),
     ],
 )
-def test_impossible_checkpoints(
-    origin: str, size: int, root: bytes, extensions: tuple[str, ...], reason: str
-) -> None:
+def test_impossible_checkpoints(origin: str, size: int, root: bytes, extensions: tuple[str, ...], reason: str) -> None:
     """A checkpoint that could not be read back cannot be made."""
     with pytest.raises(NoteRejected) as rejected:
         Checkpoint(origin, size, root, extensions)

@@ -64,9 +64,7 @@ def test_invalid_format_vectors() -> None:
 
 def test_a_proof_is_verified_with_the_key_alone() -> None:
     """Leaf, key and the file are all it takes; witnesses are verified where they are named."""
-    assert verify_proof(PROOF, LEAVES[77], KEY.verifier) == Checkpoint(
-        "book.test/proof", 300, root_of(LEAVES)
-    )
+    assert verify_proof(PROOF, LEAVES[77], KEY.verifier) == Checkpoint("book.test/proof", 300, root_of(LEAVES))
     text, _ = split_note(SIGNED)
     cosigned = add_signatures(SIGNED, WITNESS.cosign(text.encode(), 1767139200))
     proof = make_proof(0, prove_inclusion(0, 300, reader_of(LEAVES)), cosigned, extra=b"voucher 7")

@@ -114,9 +114,7 @@ CONSISTENCY_REASONS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("kind", "reasons"), [("inclusion", INCLUSION_REASONS), ("consistency", CONSISTENCY_REASONS)]
-)
+@pytest.mark.parametrize(("kind", "reasons"), [("inclusion", INCLUSION_REASONS), ("consistency", CONSISTENCY_REASONS)])
 def test_transparency_dev_vectors(kind: str, reasons: list[tuple[str, set[str]]]) -> None:
     """All 196 proofs of the reference implementation: right ones hold, wrong ones fail for their reason."""
     files: list[Path] = sorted(shared(f"{VECTORS}/{kind}").rglob("*.json"))
@@ -216,9 +214,7 @@ def test_sizes_to_70_whole() -> None:
             verify_inclusion(LEAVES[index], index=index, size=size, root=roots[size], proof=proof)
         for old in range(1, size + 1):
             proof = prove_consistency(old, size, read)
-            verify_consistency(
-                old_size=old, new_size=size, old_root=roots[old], new_root=roots[size], proof=proof
-            )
+            verify_consistency(old_size=old, new_size=size, old_root=roots[old], new_root=roots[size], proof=proof)
 
 
 @settings(deadline=None, max_examples=60)
@@ -251,9 +247,7 @@ def test_changed_proofs_fail(data: st.DataObject) -> None:
     with pytest.raises(ProofFailed):
         verify_inclusion(LEAVES[index], index=index, size=size, root=root, proof=changed(inclusion))
     with pytest.raises(ProofFailed):
-        verify_consistency(
-            old_size=old, new_size=size, old_root=old_root, new_root=root, proof=changed(consistency)
-        )
+        verify_consistency(old_size=old, new_size=size, old_root=old_root, new_root=root, proof=changed(consistency))
     other = data.draw(st.integers(0, 700).filter(lambda i: i != index))
     with pytest.raises(ProofFailed):
         verify_inclusion(LEAVES[index], index=other, size=size, root=root, proof=inclusion)

@@ -75,9 +75,7 @@ def test_signing_as_go_does() -> None:
 
 def test_wycheproof_ed25519() -> None:
     """151 edge cases of Ed25519: malleable, truncated, with garbage; every verdict as it should be."""
-    groups = json.loads(shared("vectors/wycheproof/testvectors_v1/ed25519_test.json").read_text())[
-        "testGroups"
-    ]
+    groups = json.loads(shared("vectors/wycheproof/testvectors_v1/ed25519_test.json").read_text())["testGroups"]
     wrong, seen = [], 0
     for group in groups:
         key = VerifierKey("wycheproof.test", bytes.fromhex(group["publicKey"]["pk"]))

@@ -341,9 +341,7 @@ def test_a_changed_tile_breaks_the_proof(log_600: Path, data: st.DataObject) -> 
     old = data.draw(st.integers(1, 599))
     proof = prove_consistency(old, 600, TileReader(fetch, 600))
     with pytest.raises(ProofFailed):
-        verify_consistency(
-            old_size=old, new_size=600, old_root=root_of(leaves[:old]), new_root=root, proof=proof
-        )
+        verify_consistency(old_size=old, new_size=600, old_root=root_of(leaves[:old]), new_root=root, proof=proof)
 
 
 @settings(deadline=None)
