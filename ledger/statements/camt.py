@@ -169,8 +169,8 @@ class CamtStatement(Statement):
         account = node.said("Acct", "Id", "IBAN") or node.said("Acct", "Id", "Othr", "Id")
         statement.account = mark(account)[:64] if account else None
         statement.currency = node.said("Acct", "Ccy")
-        for name in ("from", "to"):
-            said = node.said("FrToDt", f"{name[:2].capitalize() if name == 'to' else 'Fr'}DtTm")
+        for name, tag in (("from", "FrDtTm"), ("to", "ToDtTm")):
+            said = node.said("FrToDt", tag)
             if said and len(said) >= 10:
                 try:
                     setattr(statement, f"{name}_on", days.read_day(said[:10], row=node.row, field=name).day)
@@ -181,8 +181,6 @@ class CamtStatement(Statement):
             code = balance.said("Tp", "CdOrPrtry", "Cd")
             if code not in ("OPBD", "PRCD", "CLBD"):
                 continue
-            if balance.said("Tp", "SubTp", "Cd") == "INTM":
-                code = {"OPBD": "OPBD", "PRCD": "PRCD", "CLBD": "CLBD"}[code]
             amount, currency = self._amount(balance)
             if statement.currency not in (None, currency):
                 raise Rejected(

@@ -88,7 +88,7 @@ def _kind(path: Path) -> str:
         return "camt053"
     if re.match(r"(?i)OFXHEADER|!Type:", start):
         raise Rejected(Reason.FORMAT_UNKNOWN, "OFX or QIF: ask the bank for XLSX, CSV, MT940 or camt.053")
-    return "mt940" if _MT940.search(head) else "csv"
+    return "mt940" if _MT940.search(head[:400]) else "csv"
 
 
 def _text_of(head: bytes) -> str:

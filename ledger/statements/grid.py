@@ -328,7 +328,11 @@ class GridStatement(Statement):
             elif cell != cell.strip():
                 raise Rejected(Reason.ROW_MALFORMED, "a space beside the date", row=row.number, field="date")
             if len(row.filled) == 1 and not self._layout.strict:
-                return None
+                try:
+                    days.read_day(cell, row=row.number, field="date")
+                except Rejected:
+                    return None  # a note under the table
+                raise Rejected(Reason.ROW_MALFORMED, "a date and nothing else", row=row.number)
             return days.read_day(
                 cell,
                 row=row.number,
@@ -360,6 +364,11 @@ class GridStatement(Statement):
             if found is not None:
                 self._balance_aside(row, filled, found, "opening" if "opening" in labels else "closing")
             return
+        memo = self._columns.roles.get("memo", 0)
+        if memo and filled == [memo]:
+            raise Rejected(
+                Reason.ROW_AMBIGUOUS, "only words: a note, or more of the line above", row=row.number, field="memo"
+            )
         numbers = [at for at in filled if self._numeric(row, at)]
         if "total" in labels or (numbers and self._layout.totals_unlabelled and len(numbers) == len(filled)):
             if not self._layout.totals:

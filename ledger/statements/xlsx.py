@@ -29,6 +29,7 @@ MAX_PARTS: Final = 1000
 MAX_ROWS: Final = 200_000
 MAX_CELLS: Final = 4_000_000
 
+_OURS = (KeyboardInterrupt, SystemExit, MemoryError)
 _CHUNK = 1 << 16
 _FORBIDDEN = re.compile(rb"<!DOCTYPE|<!ENTITY")
 _FORMULA = re.compile(rb"<(?:[A-Za-z0-9]+:)?f[\s>/]")
@@ -125,7 +126,9 @@ def _column(letters: bytes) -> int:
 def _open(path: Path) -> Any:
     try:
         return python_calamine.CalamineWorkbook.from_path(str(path))
-    except Exception as error:  # the reader raises its own kinds, and Rust panics as BaseException-free errors
+    except _OURS:
+        raise
+    except BaseException as error:  # a panic of the Rust reader is no Exception
         raise _unreadable(f"cannot be read ({type(error).__name__})") from None
 
 
@@ -167,7 +170,9 @@ def _cells(workbook: Any, name: str) -> Iterator[Row]:
     try:
         sheet = workbook.get_sheet_by_name(name)
         rows = sheet.to_python(skip_empty_area=False)
-    except Exception as error:  # as in _open
+    except _OURS:
+        raise
+    except BaseException as error:  # as in _open
         raise _unreadable(f"cannot be read ({type(error).__name__})") from None
     for number, cells in enumerate(rows, start=1):
         if len(cells) > MAX_COLUMNS:

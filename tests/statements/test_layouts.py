@@ -281,3 +281,14 @@ def test_a_fraction_of_a_dong_in_a_number_cell(tmp_path: Path) -> None:
 def test_odd_characters_in_a_memo_are_shown_and_block_nothing(tmp_path: Path) -> None:
     (line,) = small(tmp_path, "01/03/2026,5,,ung\u202e ho\u200b \ue000")
     assert line.memo == "ung⟨U+202E⟩ ho⟨U+200B⟩ ⟨U+E000⟩"
+
+
+@pytest.mark.parametrize(
+    ("tail", "reason"),
+    [(",,,them chu", Reason.ROW_AMBIGUOUS), ("02/03/2026,,,", Reason.ROW_MALFORMED), (",7,,x", Reason.ROW_MALFORMED)],
+)
+def test_what_stands_under_the_table_is_known_or_stops(tail: str, reason: Reason, tmp_path: Path) -> None:
+    with pytest.raises(Rejected) as refused:
+        small(tmp_path, "01/03/2026,5,5,a", tail)
+    assert (refused.value.reason, refused.value.details["row"]) == (reason, 3)
+    assert len(small(tmp_path, "01/03/2026,5,5,a", "Người lập phiếu,,,")) == 1
