@@ -29,12 +29,13 @@ class GroupCommit(Generic[Job, Result]):
         answer: Future[Result] = Future()
         self._waiting.append((job, answer))
         with self._writer:
-            if not answer.done():
+            # More may wait than one transaction takes: the turn is kept until our own job is among them.
+            while not answer.done():
                 self._write_waiting()
         return answer.result()
 
     def _write_waiting(self) -> None:
-        # Our own job is in here: only the holder of the lock takes jobs out, and takes them in order.
+        # Only the holder of the lock takes jobs out, and takes them in order.
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_CALLERS))]
         try:
             results = self._write([job for job, _ in batch])
