@@ -90,18 +90,23 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """The one kind of writing transaction; it has ended when the block is left.
 
     SQLite takes the write lock at once (BEGIN IMMEDIATE); on PostgreSQL the caller locks the head row
-    first. Raises CommitUnknown when the COMMIT itself failed.
+    first. Raises StoreUnavailable when the database failed before the COMMIT (nothing was written), and
+    CommitUnknown when the COMMIT itself failed.
     """
-    with engine.connect().execution_options(writing=True) as connection:
+    try:
+        connection = engine.connect().execution_options(writing=True)
+    except DBAPIError as error:
+        raise StoreUnavailable(str(error.orig)) from error
+    with connection:
         try:
             transaction = connection.begin()
-        except OperationalError as error:
+            try:
+                yield connection
+            except BaseException:
+                transaction.rollback()
+                raise
+        except DBAPIError as error:
             raise StoreUnavailable(str(error.orig)) from error
-        try:
-            yield connection
-        except BaseException:
-            transaction.rollback()
-            raise
         try:
             transaction.commit()
         except DBAPIError as error:
