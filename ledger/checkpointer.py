@@ -64,7 +64,11 @@ class Checkpointer:
                     f"the database has {0 if head is None else head.size} records, {state.size} were signed: "
                     "an old copy was restored; do not go on before a person has resolved it",
                 )
-            if state.size and read.root_at(db, self._book, state.size) != state.root:
+            try:
+                signed = read.root_at(db, self._book, state.size) if state.size else state.root
+            except LookupError as error:
+                raise SignerRefused("LEAF_DIFFERS", f"records that were signed are missing: {error}") from error
+            if signed != state.root:
                 raise SignerRefused(
                     "FORKED", f"the first {state.size} records are not those that were signed"
                 )
