@@ -99,38 +99,38 @@ class Book:
 
     def _write(self, calls: Sequence[tuple[_Job, ...]]) -> list[tuple[_Answer, ...]]:
         jobs = [job for call in calls for job in call]
+        answers: list[_Answer] = []
         try:
             with writing(self.engine) as db:
                 answers = self._write_jobs(db, jobs)
         except CommitUnknown as unknown:
-            answers = self._settle(jobs, unknown)
+            self._forget()
+            self._settle(_new_records(jobs, answers), unknown)
         except BaseException:
             self._forget()
             raise
         merged = iter(answers)
         return [tuple(next(merged) for _ in call) for call in calls]
 
-    def _settle(self, jobs: Sequence[_Job], unknown: CommitUnknown) -> list[_Answer]:
-        """After a COMMIT that failed: what stands in the reopened book was recorded, the rest was not."""
-        self._forget()
+    def _settle(self, expected: dict[str, tuple[int, bytes]], unknown: CommitUnknown) -> None:
+        """After a COMMIT that failed: returns when it took effect, raises StoreUnavailable when it did not.
+
+        Looks under the head's lock. A server whose answer was lost may still be committing; without the lock
+        a record could be called lost that appears a moment later.
+        """
         self.engine.dispose()
         try:
-            known = self.find(draft.reference for job in jobs for draft in job.drafts)
-        except StoreUnavailable:
+            with writing(self.engine) as db:
+                lock_head(db, self.code)
+                known = read.by_references(db, self.code, expected)
+        except (StoreUnavailable, CommitUnknown):
             raise unknown from None
-        if not known:
+        found = {reference: (index, leaf) for reference, (index, leaf, _) in known.items()}
+        if found == expected:
+            return
+        if not found:
             raise StoreUnavailable("the database refused the commit; nothing was recorded") from unknown
-        answers: list[_Answer] = []
-        for job in jobs:
-            try:
-                found = [_same_request(known, draft) for draft in job.drafts]
-            except Rejected as refused:
-                answers.append(refused)
-                continue
-            if any(place is None for place in found):
-                raise unknown
-            answers.append(tuple(place for place in found if place is not None))
-        return answers
+        raise unknown
 
     def _forget(self) -> None:
         self._cache = None
@@ -288,8 +288,11 @@ class _Batch:
         if not overlay.at or from_instant(overlay.at) - self._now <= MAX_CLAMP:
             return []
         entry = ClockClamped(clock_at=to_instant(self._now), head_at=overlay.at)
-        draft = Draft(entry, f"{by}/clock-{overlay.size}", b"\0" * 32)
-        return [(self._next(overlay, draft, by), draft)]
+        # Named by the head's leaf hash, which no caller can know before: the reference is never taken.
+        draft = Draft(entry, f"{by}/clock-{overlay.leaf}", b"\0" * 32)
+        new = self._next(overlay, draft, by)
+        self._known[draft.reference] = (new.index, new.leaf, draft.request)
+        return [(new, draft)]
 
     def _record_of(self, index: int) -> "StoredRecord":
         if index not in self._records:
@@ -314,6 +317,17 @@ class StoredRecord:
     @property
     def postings(self):  # type: ignore[no-untyped-def]
         return self.record.postings
+
+
+def _new_records(jobs: Sequence[_Job], answers: Sequence[_Answer]) -> dict[str, tuple[int, bytes]]:
+    """reference → (index, leaf) of the records that this transaction made."""
+    return {
+        draft.reference: (place.index, place.leaf_hash)
+        for job, answer in zip(jobs, answers, strict=True)
+        if not isinstance(answer, Rejected)
+        for draft, place in zip(job.drafts, answer, strict=True)
+        if not place.repeated
+    }
 
 
 def _same_request(known: dict[str, tuple[int, bytes, bytes]], draft: Draft) -> Recorded | None:
