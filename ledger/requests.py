@@ -8,6 +8,7 @@ A request is `{"entry": {"kind": …}, "reference": "key"}`. Wherever an entry s
 there, with another request it is refused. Without one a random key is drawn, and sending twice records twice.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -92,8 +93,9 @@ class Requests:
         key = request.get("reference")
         if key is None:
             key = self._random(16).hex()
-        if not isinstance(key, str):
-            raise Rejected(Reason.MALFORMED, "a text", field="reference")
+        # Looked up in the database before the record is made, so checked before that.
+        if not isinstance(key, str) or re.fullmatch("[!-~]{1,120}", key) is None:
+            raise Rejected(Reason.MALFORMED, "1 to 120 ASCII characters without spaces", field="reference")
         return self.draft(request["entry"], f"{by}/{key}", request)
 
     def _without_private(self, value: object, sealed: list[SealedRow], subjects: list[SubjectRow]) -> object:
