@@ -1,0 +1,166 @@
+"""What the product says when it says no: one pair of short sentences for every reason, Vietnamese first.
+
+Used by the API and by the commands, so that both say the same. The words may change, the reason may not.
+"""
+
+import re
+from enum import StrEnum
+
+from ledger.refusals import Reason, Rejected
+
+MAX_SHOWN = 200  # characters of anything a caller sent that is shown back
+
+
+class DoorReason(StrEnum):
+    """What goes wrong at the door or behind it, beside the ledger's own refusals. Stable like `Reason`."""
+
+    NOT_FOUND = "NOT_FOUND"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    NOT_JSON = "NOT_JSON"
+    REFERENCES_DIFFER = "REFERENCES_DIFFER"
+    HOST_NOT_SERVED = "HOST_NOT_SERVED"
+    CROSS_SITE = "CROSS_SITE"
+    NO_LOGINS_YET = "NO_LOGINS_YET"
+    NOT_READY = "NOT_READY"
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+    COMMIT_UNKNOWN = "COMMIT_UNKNOWN"
+    SCHEMA_OLD = "SCHEMA_OLD"
+    SIGNER_REFUSED = "SIGNER_REFUSED"
+    CHECKPOINT_LATE = "CHECKPOINT_LATE"
+    HTTP = "HTTP"
+    INTERNAL = "INTERNAL"
+
+
+Words = tuple[str, str]
+
+WORDS: dict[Reason | DoorReason, Words] = {
+    Reason.MALFORMED: ("Yêu cầu không đúng dạng", "The request is malformed"),
+    Reason.UNKNOWN_KIND: ("Không có loại bút toán này", "There is no such kind of entry"),
+    Reason.TOO_LARGE: ("Yêu cầu quá lớn", "The request is too large"),
+    Reason.REFERENCE_REUSED: (
+        "Mã tham chiếu này đã dùng cho một yêu cầu khác",
+        "This reference was used for another request",
+    ),
+    Reason.DAY_IN_FUTURE: ("Ngày nằm trong tương lai", "The day lies in the future"),
+    Reason.BOOK_NOT_OPEN: ("Không có sổ này, hoặc chưa nói rõ sổ nào", "No such book, or it was not said which"),
+    Reason.BOOK_ALREADY_OPEN: ("Sổ đã mở rồi", "The book is already open"),
+    Reason.ALREADY_EXISTS: ("Mã này đã có rồi", "This code exists already"),
+    Reason.TOO_ALIKE: ("Tên quá giống một tên đã có", "The name looks too much like an existing one"),
+    Reason.NO_SUCH_RECORD: ("Không có bản ghi này", "There is no such record"),
+    Reason.NO_SUCH_PLACE: ("Chưa mở tài khoản, quỹ tiền mặt hoặc kho này", "This account, cash box or store is not open"),
+    Reason.NO_SUCH_FUND: ("Không có nguồn này", "There is no such fund"),
+    Reason.NO_SUCH_PROGRAMME: ("Không có chương trình này", "There is no such programme"),
+    Reason.NO_SUCH_ACTIVITY: ("Không có hoạt động này", "There is no such activity"),
+    Reason.NO_SUCH_COMMUNE: ("Xã này không có trong chương trình", "This commune is not listed"),
+    Reason.NO_SUCH_GOODS: ("Không có mặt hàng này", "There are no such goods"),
+    Reason.NO_SUCH_PLEDGE: ("Không có cam kết này", "There is no such pledge"),
+    Reason.NO_SUCH_STATEMENT: ("Không có sao kê này", "There is no such statement"),
+    Reason.NO_SUCH_LINE: ("Không có dòng sao kê này", "There is no such statement line"),
+    Reason.NO_SUCH_TRANSFER: ("Không có khoản chuyển nội bộ này", "There is no such transfer"),
+    Reason.NO_SUCH_ALLOCATION: ("Không có quyết định phân bổ này", "There is no such allocation"),
+    Reason.NO_SUCH_ORDER: ("Không có lệnh chi này", "There is no such payment order"),
+    Reason.NOT_THE_RECORD: ("Không phải bản ghi được nói đến", "This is not the record meant"),
+    Reason.NOT_A_GIFT: ("Bản ghi này không phải là khoản ủng hộ phù hợp", "This record is not a gift that fits"),
+    Reason.WOULD_BE_OVERDRAWN: ("Không đủ số dư", "The balance is too small"),
+    Reason.SHORTFALL_OPEN: ("Nguồn còn khoản thiếu chưa xử lý", "The fund has a shortfall that is not resolved"),
+    Reason.UNIT_DIFFERS: ("Khác đơn vị tính", "The units differ"),
+    Reason.PARTS_DIFFER: ("Các phần cộng lại không khớp", "The parts do not add up"),
+    Reason.OUTSIDE_RESTRICTION: (
+        "Ngoài mục đích mà nhà tài trợ đã định",
+        "Outside what the donor restricted the money to",
+    ),
+    Reason.PLACE_NOT_OF_FUND: ("Nguồn này không giữ tiền ở đây", "This fund is not kept in this place"),
+    Reason.HOLDER_DIFFERS: ("Khác người giữ tiền hoặc hàng", "Another holder has the money or goods"),
+    Reason.NEEDS_APPROVAL: ("Cần người thứ hai duyệt", "A second person has to approve"),
+    Reason.AMOUNT_TOO_LARGE: ("Số tiền quá lớn", "The amount is too large"),
+    Reason.LINE_ALREADY_RECORDED: ("Dòng sao kê này đã ghi rồi", "This statement line is already recorded"),
+    Reason.STATEMENT_ALREADY_IMPORTED: ("Sao kê này đã nhập rồi", "This statement was already imported"),
+    Reason.STATEMENT_ALREADY_WHOLE: ("Sao kê này đã nhập đủ dòng", "All lines of this statement are recorded"),
+    Reason.ALREADY_REVERSED: ("Bút toán này đã được điều chỉnh hủy", "This entry is already reversed"),
+    Reason.NOT_REVERSIBLE: ("Không thể điều chỉnh hủy loại bút toán này", "This kind of entry cannot be reversed"),
+    Reason.GIFT_TAKEN_BACK: ("Khoản ủng hộ này đã hoàn trả hoặc hủy", "This gift was refunded or reversed"),
+    Reason.NOT_CHECKPOINTED: ("Bản ghi chưa có trong điểm chốt đã ký", "No signed checkpoint covers the record yet"),
+    Reason.SMALL_GROUP_OPEN: (
+        "Nhóm quá nhỏ để ghi công khai mà không lộ người",
+        "The group is too small to be written openly",
+    ),
+    Reason.NOT_IN_VAULT: ("Không có thông tin của người này trong kho kín", "The vault holds nothing of this person"),
+    Reason.FILE_UNREADABLE: ("Không đọc được tệp", "The file cannot be read"),
+    Reason.FILE_TOO_LARGE: ("Tệp quá lớn", "The file is too large"),
+    Reason.FORMAT_UNKNOWN: ("Không nhận ra định dạng tệp", "The file's format is not known"),
+    Reason.HEADER_UNKNOWN: ("Không nhận ra dòng tiêu đề", "The header line is not known"),
+    Reason.ROW_MALFORMED: ("Có dòng không đúng dạng", "A row is malformed"),
+    Reason.ROW_AMBIGUOUS: ("Có dòng hiểu được hai cách", "A row can be read in two ways"),
+    Reason.CONTROL_MISSING: ("Thiếu số dư đối chiếu", "The control figures are missing"),
+    Reason.CONTROL_DIFFERS: ("Số dư đối chiếu không khớp", "The control figures differ"),
+    Reason.CURRENCY_DIFFERS: ("Khác loại tiền", "The currencies differ"),
+    Reason.ACCOUNT_DIFFERS: ("Sao kê của tài khoản khác", "The statement is of another account"),
+    Reason.NO_LINES: ("Tệp không có dòng nào", "The file has no lines"),
+    Reason.PARTIAL_DAY: ("Sao kê dừng giữa ngày", "The statement ends in the middle of a day"),
+    Reason.NOT_A_STATEMENT: ("Tệp này không phải là sao kê", "This file is not a statement"),
+    DoorReason.NOT_FOUND: ("Không có ở đây", "Nothing is here"),
+    DoorReason.METHOD_NOT_ALLOWED: ("Không dùng được phương thức này ở đây", "This method is not served here"),
+    DoorReason.NOT_JSON: (
+        "Chỉ nhận application/json, UTF-8, không nén",
+        "Only application/json in UTF-8, not compressed, is taken",
+    ),
+    DoorReason.REFERENCES_DIFFER: (
+        "Idempotency-Key và reference nói hai điều khác nhau",
+        "Idempotency-Key and reference say two different things",
+    ),
+    DoorReason.HOST_NOT_SERVED: ("Tên máy chủ không đúng", "Not a name of this server"),
+    DoorReason.CROSS_SITE: ("Yêu cầu đến từ một trang khác", "The request comes from another site"),
+    DoorReason.NO_LOGINS_YET: (
+        "Chưa có đăng nhập: không kiểm tra được thông tin này",
+        "There are no logins yet: these credentials cannot be checked",
+    ),
+    DoorReason.NOT_READY: ("Chưa sẵn sàng phục vụ", "Not ready to serve"),
+    DoorReason.STORE_UNAVAILABLE: (
+        "Cơ sở dữ liệu tạm thời không dùng được; không có gì được ghi",
+        "The database is not available; nothing was recorded",
+    ),
+    DoorReason.COMMIT_UNKNOWN: (
+        "Không biết đã ghi hay chưa; hãy gửi lại với cùng mã tham chiếu",
+        "Whether it was recorded is not known; send it again with the same reference",
+    ),
+    DoorReason.SCHEMA_OLD: ("Cơ sở dữ liệu cần nâng cấp: sovang migrate", "The database needs `sovang migrate`"),
+    DoorReason.SIGNER_REFUSED: ("Khóa ký từ chối ký sổ này", "The signing key refuses to sign this book"),
+    DoorReason.CHECKPOINT_LATE: ("Đã ghi nhưng chưa kịp ký điểm chốt", "Recorded, but not checkpointed in time"),
+    DoorReason.HTTP: ("Không xử lý được yêu cầu", "The request cannot be served"),
+    DoorReason.INTERNAL: ("Lỗi bên trong; đã ghi nhật ký", "An internal error; it was logged"),
+}
+
+_NAMED = re.compile(r"^\$\.?([^:]+):|(?:at|field) `(?:\$\.)?([^`]+)`")
+
+
+def title(reason: Reason | DoorReason) -> str:
+    """Both sentences in one line."""
+    return " — ".join(WORDS[reason])
+
+
+def field_of(rejected: Rejected) -> str | None:
+    """The field a refusal speaks of: named by the ledger, or read from a library's message."""
+    if (named := rejected.details.get("field")) is not None:
+        return shown(named)
+    found = _NAMED.search(rejected.message)
+    return None if found is None else shown(found[1] or found[2])
+
+
+def say(rejected: Rejected) -> str:
+    """One clear line for people: the reason in both languages, the field, the figures, the code."""
+    parts = [title(rejected.reason)]
+    if field := field_of(rejected):
+        parts.append(f"[{field}]")
+    if rejected.message:
+        parts.append(shown(rejected.message))
+    figures = [f"{name}={shown(value)}" for name, value in rejected.details.items() if name != "field"]
+    if figures:
+        parts.append(f"({', '.join(figures)})")
+    return f"{' '.join(parts)} {rejected.reason}"
+
+
+def shown(value: object) -> str:
+    """A value as one short line of plain text: control characters are written out."""
+    text = str(value)
+    text = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
