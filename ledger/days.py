@@ -8,7 +8,7 @@ judged in the book's zone.
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -43,11 +43,14 @@ def day_of(instant: str, zone: str) -> date:
     """The calendar day of an instant in a zone.
 
     Cached by the hour: midnight in a zone whose offset is whole hours never falls inside one; other zones
-    are computed directly.
+    are computed directly. Raises Rejected(MALFORMED) for a zone that does not exist.
     """
     if zone == DEFAULT_ZONE:
         return _day_of_hour(instant[:13], zone)
-    return from_instant(instant).astimezone(ZoneInfo(zone)).date()
+    try:
+        return from_instant(instant).astimezone(ZoneInfo(zone)).date()
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise Rejected(Reason.MALFORMED, "no such time zone", field="zone", zone=zone) from error
 
 
 def check_day(day: date, *, today: date, field: str) -> None:

@@ -10,6 +10,7 @@ Lose `keys/` and nothing private opens again; whoever copies it can sign. Back i
 """
 
 import os
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import Engine
 
+from ledger.accounts import CODE
 from ledger.book import Book, Draft
 from ledger.checkpointer import Checkpointer
 from ledger.days import DEFAULT_ZONE
@@ -106,6 +108,8 @@ class Home:
         four_eyes_above: Amount | None = None,
     ) -> "OpenBook":
         """A new book with its key and its first record. Raises Rejected(ALREADY_EXISTS)."""
+        if re.fullmatch(CODE, code) is None or code == "vault.json":
+            raise Rejected(Reason.MALFORMED, "letters, digits, dot, dash and underline", field="book")
         self.path.mkdir(parents=True, exist_ok=True)
         folder = self._key_folder(code)
         if folder.exists() or code in self.books():
@@ -135,7 +139,7 @@ class Home:
         FileSigner.create(folder, key, origin)
         try:
             Book(self.engine, code, keys, self._clock).record([Draft(entry, f"{by}/book", bytes(32))], by)
-        except Rejected:
+        except (Rejected, StoreUnavailable):
             for file in folder.iterdir():
                 file.unlink()
             folder.rmdir()
