@@ -24,7 +24,7 @@ from ledger.entries.base import (
     needed,
     split_shortfall,
 )
-from ledger.entries.restrictions import check_use
+from ledger.entries.restrictions import check_fund_place, check_use, refuse_shortfall
 from ledger.money import Amount, is_currency
 from ledger.places import CommuneCode, ProvinceCode
 from ledger.refusals import Reason, Rejected
@@ -109,6 +109,8 @@ class PaymentOrdered(EntryBase, frozen=True, kw_only=True):
         allocation = needed(
             view, "allocation", self.allocation, Reason.NO_SUCH_ALLOCATION, field="allocation"
         )
+        fund = needed(view, "fund", allocation["fund"], Reason.NO_SUCH_FUND, field="allocation")
+        check_fund_place(fund, self.place)
         refuse_shortfall(view, allocation["fund"], self.amount.unit)
         return hand(view, self.order, allocation=self.allocation, holder=self.payee.holder, field="order")
 
@@ -312,10 +314,3 @@ def check_handed(
             Reason.OUTSIDE_RESTRICTION, "of another allocation", field="allocation", allocation=allocation
         )
     return row
-
-
-def refuse_shortfall(view: View, fund: str, unit: str) -> None:
-    """No new decision on a fund that facts have overdrawn."""
-    missing = view.balance(f"shortfall:{fund}", unit)
-    if missing:
-        raise Rejected(Reason.SHORTFALL_OPEN, field="fund", fund=fund, short_by_minor=-missing)

@@ -27,7 +27,7 @@ from typing import Annotated, Any, ClassVar, Protocol, Self
 import msgspec
 
 from ledger.accounts import Code, MoneyPlace, Posting, move
-from ledger.money import Amount, PositiveMinor
+from ledger.money import Amount, PositiveMinor, is_currency
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Change, Key
 
@@ -142,6 +142,10 @@ class EntryBase(
 
     def undone(self, view: View) -> tuple[Change, ...]:
         """The register rows to set when a reversal undoes this entry (beside the postings)."""
+        return ()
+
+    def redone(self, view: View) -> tuple[Change, ...]:
+        """The register rows to set when that reversal is reversed and this entry holds again."""
         return ()
 
     def persons(self) -> Iterator[Person]:
@@ -284,8 +288,15 @@ def check_place(view: View, place: str, unit: str) -> None:
     known = view.register("place", place)
     if known is None:
         raise Rejected(Reason.NO_SUCH_PLACE, field="place", place=place)
-    if known.get("unit", unit) != unit:
+    # A bank or cash place keeps its one currency, a store keeps goods of any kind.
+    if known["unit"] != unit if "unit" in known else is_currency(unit):
         raise Rejected(Reason.UNIT_DIFFERS, field="amount", place=place, unit=unit)
+
+
+def is_reversed(view: View, index: int) -> bool:
+    """Whether a record is undone by a reversal that itself still holds."""
+    row = view.register("reversed", str(index))
+    return row is not None and bool(row["live"])
 
 
 def needed(view: View, register: str, key: str, reason: Reason, *, field: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import msgspec
 from ledger.accounts import Code, Place, Posting, move
 from ledger.days import Instant
 from ledger.entries.base import Change, EntryBase, Key, Sha256, Title, View, check_place, needed
-from ledger.money import Amount, Currency, PositiveMinor
+from ledger.money import Amount, Currency, PositiveMinor, is_currency
 from ledger.refusals import Reason, Rejected
 
 MINIMUM_K = 5
@@ -122,6 +122,8 @@ class BalanceBrought(EntryBase, frozen=True, kw_only=True):
 
     def changes(self, view: View) -> tuple[Change, ...]:
         check_place(view, self.place, self.amount.unit)
+        if not is_currency(self.amount.unit):
+            needed(view, "goods", self.amount.unit, Reason.NO_SUCH_GOODS, field="amount")
         needed(view, "fund", self.fund, Reason.NO_SUCH_FUND, field="fund")
         if self.gifts and sum(gift.minor for gift in self.gifts) != self.amount.minor:
             raise Rejected(Reason.PARTS_DIFFER, "the open gifts do not add up to the balance", field="gifts")

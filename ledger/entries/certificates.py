@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from ledger.entries.base import Change, EntryBase, Index, Key, Sha256, Title, View, needed
+from ledger.entries.base import Change, EntryBase, Index, Key, Sha256, Title, View, is_reversed, needed
 from ledger.entries.receipts import CashSheetReceived, GatewaySettled, GiftReceived, refunded
 from ledger.refusals import Reason, Rejected
 
@@ -64,7 +64,7 @@ class CertificateIssued(EntryBase, frozen=True, kw_only=True):
             fits = False
         if not fits:
             raise Rejected(Reason.NOT_A_GIFT, field="gift", index=self.gift)
-        if view.register("reversed", str(self.gift)) is not None or refunded(view, self.gift):
+        if is_reversed(view, self.gift) or refunded(view, self.gift):
             raise Rejected(Reason.GIFT_TAKEN_BACK, field="gift", index=self.gift)
         live = view.register("certificate-of", self.gift_key())
         if live is not None and live["live"]:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import msgspec
 
-from ledger.accounts import MoneyPlace, Posting, move
+from ledger.accounts import MoneyPlace, Posting, move, root
 from ledger.entries.base import (
     Change,
     EntryBase,
@@ -17,6 +17,8 @@ from ledger.entries.base import (
     Sha256,
     Title,
     View,
+    is_reversed,
+    needed,
 )
 from ledger.entries.receipts import SuspensePaid, SuspenseReceived
 from ledger.money import Amount
@@ -33,7 +35,11 @@ class LineBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Reversed(EntryBase, frozen=True, kw_only=True):
-    """Undoes one record, wholly, once. Shown as negatives in the original's column (chứng từ điều chỉnh)."""
+    """Undoes one record, wholly, once. Shown as negatives in the original's column (chứng từ điều chỉnh).
+
+    A reversal made by mistake is itself reversed: then the first record holds again, and only that one can
+    be reversed anew.
+    """
 
     title: ClassVar = ("Đảo bút toán", "Reversed")
     day_field: ClassVar = "reversed_on"
@@ -68,14 +74,48 @@ class Reversed(EntryBase, frozen=True, kw_only=True):
             raise Rejected(Reason.NOT_THE_RECORD, "not the postings of the record named", field="reversed")
         if not original.postings or isinstance(entry, SuspenseReceived | SuspensePaid):
             raise Rejected(Reason.NOT_REVERSIBLE, field="reversed", kind=entry.kind)
-        if view.register("reversed", str(self.reversed)) is not None:
+        if is_reversed(view, self.reversed):
             raise Rejected(Reason.ALREADY_REVERSED, field="reversed", index=self.reversed)
         refunds = view.register("refunded", str(self.reversed))
         if refunds is not None and refunds["minor"]:
             raise Rejected(Reason.NOT_REVERSIBLE, "part of the gift was refunded", field="reversed")
         if self.line_back != line_back(entry):
             raise Rejected(Reason.NOT_THE_RECORD, "not the line of the record named", field="line_back")
-        return (Change("reversed", str(self.reversed), {"by": view.index}), *entry.undone(view))
+        self._check_waiting(view, restores=isinstance(entry, Reversed))
+        row = {"by": view.index, "live": True}
+        return (Change("reversed", str(self.reversed), row), *entry.undone(view))
+
+    def undone(self, view: View) -> tuple[Change, ...]:
+        original = view.earlier(self.reversed).entry
+        if isinstance(original, Reversed):
+            raise Rejected(
+                Reason.NOT_REVERSIBLE, "reverse the record itself, it holds again", field="reversed"
+            )
+        row = needed(view, "reversed", str(self.reversed), Reason.NO_SUCH_RECORD, field="reversed")
+        return (Change("reversed", str(self.reversed), {**row, "live": False}), *original.redone(view))
+
+    def _check_waiting(self, view: View, *, restores: bool) -> None:
+        """What the balances of held accounts do not tell, since these two may stand below zero.
+
+        A reversal of a reversal takes the line's money out of suspense again: it must still wait there.
+        A fact that is undone gives back its shortfall: that must not be covered by then.
+        """
+        net: dict[tuple[str, str], int] = {}
+        for posting in self.postings():
+            for account, sign in ((posting.source, -1), (posting.destination, 1)):
+                key = (account, posting.amount.unit)
+                net[key] = net.get(key, 0) + sign * posting.amount.minor
+        for (account, unit), minor in net.items():
+            before = view.balance(account, unit)
+            after = before + minor
+            if root(account) == "shortfall" and after > 0:
+                raise Rejected(
+                    Reason.NOT_REVERSIBLE, "its shortfall was covered: reverse that first", field="reversed"
+                )
+            if restores and root(account) == "suspense" and not min(before, 0) <= after <= max(before, 0):
+                raise Rejected(
+                    Reason.PARTS_DIFFER, "less than that waits in suspense", field="reversed", account=account
+                )
 
 
 def line_back(entry: EntryBase) -> LineBack | None:

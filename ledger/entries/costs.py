@@ -4,8 +4,8 @@ from datetime import date
 from typing import ClassVar
 
 from ledger.accounts import Code, Posting, move
-from ledger.entries.aid import refuse_shortfall
 from ledger.entries.base import Change, Key, MoneyFact, Title, View, needed
+from ledger.entries.restrictions import refuse_shortfall
 from ledger.money import Amount
 from ledger.refusals import Reason
 

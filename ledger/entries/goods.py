@@ -6,8 +6,9 @@ from typing import ClassVar
 import msgspec
 
 from ledger.accounts import Code, Posting, StockPlace, move
-from ledger.entries.aid import check_handed, hand, refuse_shortfall
+from ledger.entries.aid import check_handed, hand
 from ledger.entries.base import Change, EntryBase, Key, Sha256, View, check_place, needed
+from ledger.entries.restrictions import refuse_shortfall
 from ledger.money import Amount, Currency, GoodsUnit, PositiveMinor
 from ledger.refusals import Reason, Rejected
 

@@ -19,11 +19,12 @@ from ledger.entries.base import (
     Shortfall,
     View,
     check_place,
+    is_reversed,
     needed,
     split_shortfall,
 )
 from ledger.entries.pledges import PledgeCode
-from ledger.entries.restrictions import check_fund_place
+from ledger.entries.restrictions import check_fund_place, refuse_shortfall
 from ledger.money import Amount, Minor, PositiveMinor, SignedMinor
 from ledger.refusals import Reason, Rejected
 
@@ -69,7 +70,9 @@ class StatementImported(EntryBase, frozen=True, kw_only=True):
                 computed=self.opening_minor + self.in_minor - self.out_minor,
                 stated=self.closing_minor,
             )
-        if self.from_on > self.to_on or self.to_on > view.today:
+        if self.from_on > self.to_on:
+            raise Rejected(Reason.MALFORMED, "the statement ends before it begins", field="to_on")
+        if self.to_on > view.today:
             raise Rejected(Reason.DAY_IN_FUTURE, field="to_on", day=self.to_on)
         if self.new_lines > self.lines:
             raise Rejected(Reason.MALFORMED, field="new_lines")
@@ -356,7 +359,12 @@ class GiftRefunded(MoneyFact, frozen=True, kw_only=True):
         return self.went_out(move(self.amount, f"fund:{self.fund}", "donors"))
 
     def reads(self) -> tuple[Key, ...]:
-        return (*self.line_reads(), Key("refunded", str(self.gift)), Key("reversed", str(self.gift)))
+        return (
+            *self.line_reads(),
+            Key("fund", self.fund),
+            Key("refunded", str(self.gift)),
+            Key("reversed", str(self.gift)),
+        )
 
     def changes(self, view: View) -> tuple[Change, ...]:
         gift = view.earlier(self.gift).entry
@@ -366,16 +374,25 @@ class GiftRefunded(MoneyFact, frozen=True, kw_only=True):
             or gift.amount.unit != self.amount.unit
         ):
             raise Rejected(Reason.NOT_A_GIFT, field="gift", index=self.gift)
-        if view.register("reversed", str(self.gift)) is not None:
-            raise Rejected(Reason.ALREADY_REVERSED, field="gift", index=self.gift)
-        before = refunded(view, self.gift)
-        if before + self.amount.minor > gift.amount.minor:
-            raise Rejected(Reason.PARTS_DIFFER, "more than is left of the gift", field="amount")
-        return (*self.left(view), Change("refunded", str(self.gift), {"minor": before + self.amount.minor}))
+        refuse_shortfall(view, self.fund, self.amount.unit)
+        given_back = self._given_back(view, gift)
+        return (*self.left(view), given_back)
 
     def undone(self, view: View) -> tuple[Change, ...]:
         left = refunded(view, self.gift) - self.amount.minor
         return (Change("refunded", str(self.gift), {"minor": left}),)
+
+    def redone(self, view: View) -> tuple[Change, ...]:
+        gift = view.earlier(self.gift).entry
+        return (self._given_back(view, gift),) if isinstance(gift, GiftReceived) else ()
+
+    def _given_back(self, view: View, gift: GiftReceived) -> Change:
+        if is_reversed(view, self.gift):
+            raise Rejected(Reason.ALREADY_REVERSED, field="gift", index=self.gift)
+        total = refunded(view, self.gift) + self.amount.minor
+        if total > gift.amount.minor:
+            raise Rejected(Reason.PARTS_DIFFER, "more than is left of the gift", field="amount")
+        return Change("refunded", str(self.gift), {"minor": total})
 
 
 def refunded(view: View, gift: int) -> int:

@@ -83,6 +83,8 @@ class ShortfallCovered(EntryBase, frozen=True, kw_only=True):
             raise Rejected(
                 Reason.OUTSIDE_RESTRICTION, "only an unrestricted fund may help another", field="from_fund"
             )
+        if self.from_fund != self.fund:
+            refuse_shortfall(view, self.from_fund, self.amount.unit)
         if view.balance(f"shortfall:{self.fund}", self.amount.unit) + self.amount.minor > 0:
             raise Rejected(Reason.PARTS_DIFFER, "more than the shortfall", field="amount")
         return ()
@@ -114,3 +116,10 @@ def check_fund_place(fund: dict[str, object], place: str) -> None:
     places = fund["places"]
     if isinstance(places, list) and places and place not in places:
         raise Rejected(Reason.PLACE_NOT_OF_FUND, field="place", place=place)
+
+
+def refuse_shortfall(view: View, fund: str, unit: str) -> None:
+    """No new decision on a fund that facts have overdrawn."""
+    missing = view.balance(f"shortfall:{fund}", unit)
+    if missing:
+        raise Rejected(Reason.SHORTFALL_OPEN, field="fund", fund=fund, short_by_minor=-missing)
