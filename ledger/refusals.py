@@ -16,6 +16,7 @@ class Reason(StrEnum):
     TOO_LARGE = "TOO_LARGE"
     REFERENCE_REUSED = "REFERENCE_REUSED"
     DAY_IN_FUTURE = "DAY_IN_FUTURE"
+    GLYPH_MISSING = "GLYPH_MISSING"
 
     # What the request builds on is not there, or is already
     BOOK_NOT_OPEN = "BOOK_NOT_OPEN"

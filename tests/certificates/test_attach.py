@@ -112,17 +112,13 @@ def outcome(pdf: bytes) -> "dict[str, bytes] | Reason":
         return refused.reason
 
 
-def with_embedded(
-    change: "pikepdf.Dictionary | None" = None, *, raw: bytes = b"x", **stream: object
-) -> bytes:
+def with_embedded(change: "pikepdf.Dictionary | None" = None, *, raw: bytes = b"x", **stream: object) -> bytes:
     """A PDF made by somebody else: one embedded file, with whatever the test wants in it."""
     document = pikepdf.new()
     document.add_blank_page()
     embedded = document.make_stream(raw, **stream)
     spec = pikepdf.Dictionary(Type=pikepdf.Name.Filespec, EF=pikepdf.Dictionary(F=embedded))
-    document.Root.Names = pikepdf.Dictionary(
-        EmbeddedFiles=pikepdf.Dictionary(Names=pikepdf.Array(["a.txt", spec]))
-    )
+    document.Root.Names = pikepdf.Dictionary(EmbeddedFiles=pikepdf.Dictionary(Names=pikepdf.Array(["a.txt", spec])))
     for key, value in (change or {}).items():
         document.Root.Names.EmbeddedFiles[key] = value
     out = io.BytesIO()
@@ -132,9 +128,7 @@ def with_embedded(
 
 def test_a_compressed_file_is_read_too() -> None:
     """Somebody may have saved the certificate anew with a tool that compresses."""
-    assert attached(with_embedded(raw=zlib.compress(b"hello"), Filter=pikepdf.Name.FlateDecode)) == {
-        "a.txt": b"hello"
-    }
+    assert attached(with_embedded(raw=zlib.compress(b"hello"), Filter=pikepdf.Name.FlateDecode)) == {"a.txt": b"hello"}
 
 
 def test_a_bomb_is_refused() -> None:

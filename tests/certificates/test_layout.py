@@ -10,6 +10,7 @@ import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pikepdf
 import pypdfium2 as pdfium
@@ -17,18 +18,8 @@ import pytest
 import zxingcpp
 
 from certificates.attach import attach, attached
-from certificates.layout import (
-    Check,
-    Decision,
-    Document,
-    Donor,
-    GlyphMissing,
-    Goods,
-    Issuer,
-    missing_glyphs,
-    render,
-    spelled_out,
-)
+from certificates.layout import Check, Decision, Document, Donor, Goods, Issuer, render
+from certificates.typeset import GlyphMissing, missing_glyphs, spelled_out
 from ledger.refusals import Reason, Rejected
 from tests.shared import shared
 
@@ -110,6 +101,14 @@ def test_every_field_is_on_the_page(document: Document) -> None:
         "sovang check FILE",
     ):
         assert squeezed(wanted) in squeezed(text), wanted
+
+
+@KINDS
+def test_an_unknown_place_of_issue_is_left_to_write_in(document: Document) -> None:
+    """A book need not know its seat; the paper must not make one up, nor print «None»."""
+    text = squeezed(text_of(render(replace(document, issued_at=None))))
+    assert squeezed("………, ngày 05 tháng 09 năm 2026") in text
+    assert "None" not in text
 
 
 def test_each_paper_has_its_own_name_and_shape() -> None:
@@ -305,19 +304,15 @@ def test_a_missing_glyph_is_refused_by_number(document: Document, name: str, mis
     """A box in a donor's name is an insult, an invisible character a trap."""
     with pytest.raises(GlyphMissing) as refused:
         render(replace(document, donor=Donor(name)))
-    assert refused.value.reason is Reason.MALFORMED
+    assert refused.value.reason is Reason.GLYPH_MISSING
     assert refused.value.details == {"field": "donor.name", "characters": missing}
     assert missing_glyphs(name) == tuple(missing.split())
     assert shown(spelled_out(name), render(replace(document, donor=Donor(spelled_out(name)))))
 
 
 def test_letters_of_our_languages_are_all_there() -> None:
-    vowels = [
-        c + mark for c in "aăâeêioôơuưy" for mark in ("", "\u0300", "\u0301", "\u0303", "\u0309", "\u0323")
-    ]
-    every = unicodedata.normalize(
-        "NFC", "".join(vowels) + "đ bcdghklmnpqrstvx 0123456789 «»–—·…₫“”‘’&/()+-=@#%'\""
-    )
+    vowels = [c + mark for c in "aăâeêioôơuưy" for mark in ("", "\u0300", "\u0301", "\u0303", "\u0309", "\u0323")]
+    every = unicodedata.normalize("NFC", "".join(vowels) + "đ bcdghklmnpqrstvx 0123456789 «»–—·…₫“”‘’&/()+-=@#%'\"")
     assert missing_glyphs(every + every.upper()) == ()
 
 
@@ -367,10 +362,7 @@ def test_a_contradictory_document_is_refused(wrong: Document) -> None:
 def test_same_document_same_bytes_in_another_process(document: Document) -> None:
     """The register holds the hash of the file; made again, it must be that file."""
     name = document.kind.upper()
-    code = (
-        "import hashlib, tests.certificates.test_layout as t;"
-        f"print(hashlib.sha256(t.render(t.{name})).hexdigest())"
-    )
+    code = f"import hashlib, tests.certificates.test_layout as t;print(hashlib.sha256(t.render(t.{name})).hexdigest())"
     for seed in ("0", "1"):
         told = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True,
@@ -395,12 +387,9 @@ def test_the_file_tells_no_more_than_the_page(document: Document) -> None:
         assert info["/CreationDate"] == info["/ModDate"] == "D:20260905"
         assert document.number in info["/Title"]
         everything = b"".join(
-            obj.read_bytes() if isinstance(obj, pikepdf.Stream) else str(obj).encode()
-            for obj in opened.objects
+            obj.read_bytes() if isinstance(obj, pikepdf.Stream) else str(obj).encode() for obj in opened.objects
         )
-        outside_page = b"".join(
-            str(value).encode() for value in (opened.docinfo, opened.Root.Metadata.read_bytes())
-        )
+        outside_page = b"".join(str(value).encode() for value in (opened.docinfo, opened.Root.Metadata.read_bytes()))
     for trace in (b"/work", b"site-packages", b"/home", b"/tmp", b"anonymous", b"unspecified", b"Helvetica"):
         assert trace not in pdf
         assert trace not in everything
@@ -425,9 +414,7 @@ def test_the_file_is_tagged(document: Document) -> None:
             roles.append(str(element.S))
             for kid in element.K:
                 if kid.Type == pikepdf.Name.MCR:
-                    number = next(
-                        n for n, page in enumerate(opened.pages) if page.obj.objgen == kid.Pg.objgen
-                    )
+                    number = next(n for n, page in enumerate(opened.pages) if page.obj.objgen == kid.Pg.objgen)
                     assert parents[2 * number + 1][int(kid.MCID)].objgen == element.objgen
                 else:
                     assert kid.P.objgen == element.objgen
@@ -467,3 +454,11 @@ def test_a_certificate_carries_its_proof() -> None:
     assert attached(whole) == files
     assert whole == attach(render(CERTIFICATE), files)
     assert text_of(whole) == text_of(render(CERTIFICATE))
+
+
+@pytest.mark.parametrize(("module", "above"), [("typeset", ("ornament", "layout")), ("ornament", ("layout",))])
+def test_arrows_point_downward(module: str, above: tuple[str, ...]) -> None:
+    """How text is set must not come to depend on what the papers say."""
+    source = (Path(__file__).parents[2] / "certificates" / f"{module}.py").read_text("utf-8")
+    imported = re.findall(r"^\s*(?:from|import) certificates\.(\w+)", source, re.MULTILINE)
+    assert not set(imported) & set(above)
