@@ -11,6 +11,7 @@ Attached, uncompressed:
 """
 
 import base64
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -80,7 +81,7 @@ def issue(
 ) -> Recorded:
     """Records that a paper is given for a gift. Only for a received, checkpointed gift.
 
-    The same gift and decision asked again gives the record that is there. Raises Rejected.
+    Raises Rejected, ALREADY_EXISTS when the gift has its paper (`live_paper` tells which).
     """
     with reading(opened.engine) as db:
         if read.checkpoint_covering(db, opened.code, gift) is None:
@@ -132,7 +133,8 @@ class _Paper:
         paper = self._record("paper", self._index).entry
         if not isinstance(book, BookOpened) or not isinstance(paper, CertificateIssued):
             raise Rejected(Reason.NO_SUCH_RECORD, "this record issues no paper", index=self._index)
-        self._refuse_revoked(paper)
+        if not _is_live(self._db, self._opened.code, paper):
+            raise Rejected(Reason.GIFT_TAKEN_BACK, "the paper was revoked", index=self._index)
         gift = gift_part(self._record("gift", paper.gift).entry, paper.part)
         note = read.checkpoint_covering(self._db, self._opened.code, self._index)
         if note is None:
@@ -188,12 +190,6 @@ class _Paper:
         self._bodies[name] = (index, body)
         return decode(body)
 
-    def _refuse_revoked(self, paper: CertificateIssued) -> None:
-        key = Key("certificate", f"{paper.paper}/{paper.issued_on.year}/{paper.number}")
-        row = read.registers(self._db, self._opened.code, [key]).get(key)
-        if row is not None and not decode_value(row)["live"]:
-            raise Rejected(Reason.GIFT_TAKEN_BACK, "the paper was revoked", index=self._index)
-
     def _openings(self, index: int, person: Person) -> dict[str, dict[str, str]]:
         """What the vault holds of the giver: field → {r, value}."""
         found = {}
@@ -232,3 +228,37 @@ def short_code(leaf: bytes) -> str:
     """Eight characters a person can read over the telephone, from a record's leaf hash: `K7QM-2XWD`."""
     text = base64.b32encode(leaf[:5]).decode()
     return f"{text[:4]}-{text[4:]}"
+
+
+def is_live(opened: OpenBook, index: int) -> bool:
+    """Whether the paper recorded at `index` still holds; raises Rejected(NO_SUCH_RECORD) when it is none."""
+    with reading(opened.engine) as db:
+        body = read.body(db, opened.code, index)
+        paper = None if body is None else decode(body).entry
+        if not isinstance(paper, CertificateIssued):
+            raise Rejected(Reason.NO_SUCH_RECORD, index=index)
+        return _is_live(db, opened.code, paper)
+
+
+def _is_live(db: Connection, book: str, paper: CertificateIssued) -> bool:
+    keys = [
+        Key("certificate", f"{paper.paper}/{paper.issued_on.year}/{paper.number}"),
+        Key("reversed", str(paper.gift)),
+        Key("refunded", str(paper.gift)),
+    ]
+    rows = {key: decode_value(value) for key, value in read.registers(db, book, keys).items()}
+    taken_back = keys[1] in rows or bool(rows.get(keys[2], {}).get("minor"))
+    return bool(rows[keys[0]]["live"]) and not taken_back
+
+
+def gifts(opened: OpenBook) -> Iterator[tuple[int, int | None, int]]:
+    """(index, part, minor) of every gift in đồng that a paper can be given for."""
+    with reading(opened.engine) as db:
+        for row in read.record_rows(db, opened.code):
+            entry = decode(bytes(row.body)).entry
+            if isinstance(entry, GiftReceived) and entry.amount.unit == "VND":
+                yield row.index, None, entry.amount.minor
+            elif isinstance(entry, CashSheetReceived) and entry.amount.unit == "VND":
+                yield from ((row.index, part, e.minor) for part, e in enumerate(entry.envelopes))
+            elif isinstance(entry, GatewaySettled) and entry.credited.unit == "VND":
+                yield from ((row.index, part, g.minor) for part, g in enumerate(entry.gifts))

@@ -232,7 +232,8 @@ class _Batch:
             for new, _ in records:
                 self._known.pop(new.reference, None)
                 self._records.pop(new.index, None)
-            refused.details.setdefault("number", number)
+            if len(job.drafts) > 1:
+                refused.details.setdefault("number", number)
             return refused
         overlay.merge()
         for new, draft in records:

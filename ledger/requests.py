@@ -81,7 +81,8 @@ class Requests:
             try:
                 drafts.append(self._one(request, by))
             except Rejected as refused:
-                refused.details.setdefault("number", number)
+                if len(group) > 1:
+                    refused.details.setdefault("number", number)
                 raise
         return drafts
 

@@ -1,0 +1,162 @@
+"""From `--field value` words to the request form of an entry, made from the kind's own class.
+
+| field | written as |
+|---|---|
+| amount | `500000` or `500.000` (đồng), `20 sua-hop-180ml`, `10050 USD` (minor units) |
+| person | `"Nguyễn Văn An"` (the name goes to the vault), `same_as:12`, or JSON |
+| day | `2026-09-05` |
+| yes or no | `true`, `false` |
+| list | JSON, or items apart by commas: `a,b`; left out means none |
+| anything inside | `--restriction.activities SUA` |
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import inspect as types
+
+from ledger.entries.base import Person
+from ledger.entries.union import KINDS
+from ledger.money import Amount
+from ledger.refusals import Reason, Rejected
+
+# Filled in by the book, never by a person.
+BOOK_FILLS = {"shortfall", "number"}
+
+
+def entry_of(kind: str, words: Sequence[str]) -> dict[str, Any]:
+    """The entry said by `--field value …`; raises Rejected(UNKNOWN_KIND or MALFORMED) naming the field."""
+    if kind not in KINDS:
+        raise Rejected(Reason.UNKNOWN_KIND, field="kind", kind=kind)
+    info = types.type_info(KINDS[kind])
+    if not isinstance(info, types.StructType):
+        raise Rejected(Reason.UNKNOWN_KIND, field="kind", kind=kind)
+    given = _pairs(words)
+    entry = _struct(info, given, path="")
+    return {"kind": kind, **entry}
+
+
+def fields_of(kind: str) -> list[tuple[str, str, bool]]:
+    """(field, how to write it, needed) of a kind, for help texts."""
+    info = types.type_info(KINDS[kind])
+    fields = info.fields if isinstance(info, types.StructType) else ()
+    return [
+        (f.name, _described(f.type), f.required and not isinstance(f.type, types.VarTupleType))
+        for f in fields
+        if f.name not in BOOK_FILLS
+    ]
+
+
+def _pairs(words: Sequence[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    waiting: str | None = None
+    for word in words:
+        if waiting is not None:
+            pairs[waiting] = word
+            waiting = None
+        elif word.startswith("--") and "=" in word:
+            name, _, value = word[2:].partition("=")
+            pairs[name.replace("-", "_")] = value
+        elif word.startswith("--"):
+            waiting = word[2:].replace("-", "_")
+            if waiting in pairs:
+                raise Rejected(Reason.MALFORMED, "said twice", field=waiting)
+        else:
+            raise Rejected(Reason.MALFORMED, "expected --field value", field=word)
+    if waiting is not None:
+        raise Rejected(Reason.MALFORMED, "a value is missing", field=waiting)
+    return pairs
+
+
+def _struct(info: types.StructType, given: dict[str, str], path: str) -> dict[str, Any]:
+    known = {f.name: f for f in info.fields}
+    if unknown := {name.partition(".")[0] for name in given} - set(known):
+        raise Rejected(Reason.MALFORMED, "no such field", field=path + sorted(unknown)[0], fields=", ".join(known))
+    entry: dict[str, Any] = {}
+    for name, spec in known.items():
+        kind = _required_type(spec.type)
+        inside = {k.removeprefix(f"{name}."): v for k, v in given.items() if k.startswith(f"{name}.")}
+        if inside and isinstance(kind, types.StructType):
+            if kind.cls is Person:
+                entry[name] = {"private": {k.removeprefix("private."): v for k, v in inside.items()}}
+            else:
+                entry[name] = _struct(kind, inside, f"{path}{name}.")
+        elif name in given:
+            entry[name] = _value(kind, given[name], path + name)
+        elif spec.required and isinstance(kind, types.VarTupleType):
+            entry[name] = []
+        elif spec.required and isinstance(kind, types.StructType) and _all_lists(kind):
+            entry[name] = {f.name: [] for f in kind.fields if f.required}
+    return entry
+
+
+def _all_lists(info: types.StructType) -> bool:
+    return all(not f.required or isinstance(f.type, types.VarTupleType) for f in info.fields)
+
+
+def _required_type(kind: types.Type) -> types.Type:
+    if isinstance(kind, types.UnionType):
+        return next(t for t in kind.types if not isinstance(t, types.NoneType))
+    return kind
+
+
+def _value(kind: types.Type, text: str, path: str) -> Any:
+    if text[:1] in "{[" and not isinstance(kind, types.StrType):
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise Rejected(Reason.MALFORMED, "not JSON", field=path) from error
+    match kind:
+        case types.StructType() if kind.cls is Amount:
+            return _amount(text, path)
+        case types.StructType() if kind.cls is Person:
+            same = re.fullmatch(r"same_as:(\d+)", text)
+            return {"same_as": int(same[1])} if same else {"private": {"name": text}}
+        case types.VarTupleType():
+            return [_value(kind.item_type, item.strip(), path) for item in text.split(",") if item.strip()]
+        case types.IntType():
+            return _integer(text, path)
+        case types.BoolType():
+            if text not in ("true", "false"):
+                raise Rejected(Reason.MALFORMED, "true or false", field=path)
+            return text == "true"
+        case _:
+            return text
+
+
+def _amount(text: str, path: str) -> dict[str, Any]:
+    number, _, unit = text.strip().partition(" ")
+    return {"minor": _integer(number, path), "unit": unit.strip() or "VND"}
+
+
+def _integer(text: str, path: str) -> int:
+    """Digits, or groups of three apart by dots as Vietnamese papers write them."""
+    if not re.fullmatch(r"-?[0-9]{1,16}|[0-9]{1,3}(?:\.[0-9]{3})+", text):
+        raise Rejected(Reason.MALFORMED, "a whole number", field=path)
+    return int(text.replace(".", ""))
+
+
+def _described(kind: types.Type) -> str:
+    kind = _required_type(kind)
+    match kind:
+        case types.StructType() if kind.cls is Amount:
+            return "500000 | 20 sua-hop-180ml"
+        case types.StructType() if kind.cls is Person:
+            return '"Nguyễn Văn An" | same_as:12'
+        case types.StructType():
+            return "JSON {" + ", ".join(f.name for f in kind.fields) + "}"
+        case types.VarTupleType():
+            return "a,b | JSON […]"
+        case types.DateType():
+            return "2026-09-05"
+        case types.IntType():
+            return "số / number"
+        case types.BoolType():
+            return "true | false"
+        case types.LiteralType():
+            return " | ".join(str(value) for value in kind.values)
+        case _:
+            return "chữ / text"
+

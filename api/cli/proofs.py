@@ -1,0 +1,184 @@
+"""Commands of the auditor and the donor: verify, checkpoint, prove, check, tiles."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from api.cli.session import DONE, FINDINGS, Answer, Misuse, Session
+
+
+def verify(
+    session: Session,
+    tiles: Annotated[str | None, typer.Option(help="Thư mục hoặc URL tlog-tiles — a tiles folder or URL")] = None,
+    vkey: Annotated[str | None, typer.Option(help="Khóa công khai đã ghim — the pinned public key, or a file")] = None,
+    since: Annotated[Path | None, typer.Option(help="Checkpoint cũ đã lưu — an older checkpoint you kept")] = None,
+    database: Annotated[bool, typer.Option("--database", help="So từng dòng lưu trữ — compare every stored row")] = False,
+) -> Answer:
+    """Kiểm toán toàn sổ — the full audit: leaves, chain, root, rules of money, and with --database every row."""
+    from ledger.log.note import VerifierKey
+
+    saved = None if since is None else since.read_bytes()
+    if tiles is not None:
+        from audit.sources import open_tiles
+        from audit.verify import verify_tiles
+
+        if vkey is None:
+            raise Misuse("--tiles cần --vkey: khóa do máy chủ tự khai thì không tin được — a key offered by the server is never trusted")
+        report = verify_tiles(open_tiles(tiles), VerifierKey.parse(_text_or_file(vkey)), saved=saved)
+    else:
+        from audit.database import verify_home
+
+        pinned = None if vkey is None else VerifierKey.parse(_text_or_file(vkey))
+        report = verify_home(session.opened, database=database, saved=saved, vkey=pinned)
+    document = report.to_json()
+    verdict = "SỔ NGUYÊN VẸN — the book is whole" if report.ok else "CÓ PHÁT HIỆN — there are findings"
+    lines = [
+        verdict,
+        f"{report.size} bản ghi / records, root {report.root}, {report.seconds:.2f} s",
+        *(f"- {finding}" for finding in report.findings),
+        *(f"Không loại trừ được — cannot exclude: {sentence}" for sentence in report.cannot_exclude),
+    ]
+    return Answer(document, lines, code=DONE if report.ok else FINDINGS)
+
+
+def _text_or_file(text: str) -> str:
+    """A key given as it is, or the path of a file that holds it."""
+    path = Path(text)
+    return path.read_text().strip() if path.is_file() else text
+
+
+def checkpoint(session: Session) -> Answer:
+    """Ký checkpoint ngay — sign the book as it stands now."""
+    signed, note = session.opened.checkpointer.run()
+    vkey = session.opened.vkey.vkey
+    document = {"origin": signed.origin, "size": signed.size, "root": signed.root.hex(), "vkey": vkey, "note": note.decode()}
+    return Answer(document, (note.decode().rstrip("\n"),))
+
+
+def prove(
+    session: Session,
+    index: Annotated[int, typer.Argument(help="Số bản ghi — index of the record")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Tệp kết quả — output file")] = None,
+) -> Answer:
+    """Viết bằng chứng .tlog-proof của một bản ghi — write the inclusion proof of one record."""
+    from audit.queries import prove as make
+
+    from ledger.files import write_durably
+
+    path = output or Path(f"{session.opened.code}-{index}.tlog-proof")
+    write_durably(path, make(session.opened, index))
+    return Answer({"path": str(path), "index": index}, (f"Đã viết — written: {path}",))
+
+
+def check(
+    session: Session,
+    file: Annotated[Path, typer.Argument(help="Giấy PDF hoặc tệp .tlog-proof — a PDF or proof")],
+    vkey: Annotated[str | None, typer.Option(help="Khóa công khai đã ghim — the pinned public key, or a file")] = None,
+    record_file: Annotated[Path | None, typer.Option("--record", help="Bản ghi, nếu bằng chứng không kèm — the record's bytes")] = None,
+) -> Answer:
+    """Kiểm tra ngoại tuyến một giấy chứng nhận hoặc bằng chứng — check a paper or proof offline."""
+    from ledger.log.note import VerifierKey
+
+    data = file.read_bytes()
+    key = VerifierKey.parse(_text_or_file(vkey)) if vkey is not None else _own_key(session)
+    if data[:5] == b"%PDF-":
+        return _check_paper(session, data, key, ask_home=vkey is None)
+    return _check_proof(data, key, None if record_file is None else record_file.read_bytes())
+
+
+def _own_key(session: Session) -> Any:
+    if not session.home_path.is_dir():
+        raise Misuse("cần --vkey: khóa công khai của nhật ký — the log's public key is needed")
+    return session.opened.vkey
+
+
+def _check_paper(session: Session, data: bytes, key: Any, *, ask_home: bool) -> Answer:
+    from certificates.check import check_paper
+    from certificates.words import amount_line, format_vnd
+
+    paper = check_paper(data, key)
+    findings: list[dict[str, Any]] = []
+    revoked = _revoked(session, paper.index) if ask_home else None
+    if revoked:
+        findings.append({"kind": "PAPER_REVOKED", "index": paper.index})
+    document = {
+        "ok": not findings,
+        "index": paper.index,
+        "findings": findings,
+        "paper": paper.paper,
+        "number": paper.number,
+        "issued_on": paper.issued_on,
+        "gift": paper.gift,
+        "minor": paper.minor,
+        "unit": paper.unit,
+        "fund": paper.fund,
+        "received_on": paper.received_on,
+        "name": paper.name,
+        "issuer": paper.issuer,
+        "short_code": paper.short_code,
+        "size": paper.checkpoint.size,
+        "root": paper.checkpoint.root.hex(),
+        "origin": paper.checkpoint.origin,
+        "revoked": revoked,
+    }
+    amount = f"{format_vnd(paper.minor)} ({amount_line(paper.minor)})" if paper.unit == "VND" else f"{paper.minor} {paper.unit}"
+    lines = [
+        "ĐÃ THU HỒI — REVOKED" if findings else "ĐÚNG — genuine",
+        f"Theo bản ghi trong nhật ký, không phải theo trang giấy — from the RECORD, not the page: {paper.issuer}",
+        f"Số / number {paper.number}/{paper.issued_on.year}, bản ghi / record {paper.index}, mã ngắn / short code {paper.short_code}",
+        f"Khoản ủng hộ / gift {paper.gift}: {amount}, nguồn / fund {paper.fund}, ngày / day {paper.received_on:%d/%m/%Y}",
+        f"Người ủng hộ / donor: {paper.name or '—'}",
+        f"Checkpoint {paper.checkpoint.size} bản ghi / records",
+    ]
+    if revoked is None:
+        lines.append("Không biết ngoại tuyến: giấy có bị thu hồi sau đó không — offline, later revocation cannot be known")
+    return Answer(document, lines, code=FINDINGS if findings else DONE)
+
+
+def _revoked(session: Session, index: int) -> bool:
+    from certificates.issue import is_live
+    from ledger.refusals import Rejected
+
+    try:
+        return not is_live(session.opened, index)
+    except Rejected:
+        return False
+
+
+def _check_proof(data: bytes, key: Any, body: bytes | None) -> Answer:
+    from ledger.log.proof import parse_proof, verify_proof
+    from ledger.record import decode_bare, leaf_of
+
+    proof = parse_proof(data)
+    body = body if body is not None else proof.extra
+    if body is None:
+        raise Misuse("bằng chứng không kèm bản ghi; cần --record — the proof carries no record; give --record")
+    signed = verify_proof(data, leaf_of(body), key)
+    record = decode_bare(body)
+    if record.index != proof.index:
+        from ledger.log.merkle import ProofFailed
+
+        raise ProofFailed("malformed", "the record says another index than its proof")
+    document = {
+        "ok": True,
+        "index": record.index,
+        "findings": [],
+        "origin": signed.origin,
+        "size": signed.size,
+        "root": signed.root.hex(),
+        "record": body.decode(),
+    }
+    return Answer(document, ("ĐÚNG — the record is in the log", body.decode(), f"Checkpoint {signed.size}, {signed.origin}"))
+
+
+def tiles(
+    session: Session, folder: Annotated[Path, typer.Argument(help="Thư mục kết quả — output folder")]
+) -> Answer:
+    """Viết nhật ký thành tlog-tiles để ai cũng kiểm tra được — write the log as tlog-tiles."""
+    from audit.queries import write_tiles
+
+    size = write_tiles(session.opened, folder)
+    return Answer(
+        {"path": str(folder), "size": size, "vkey": session.opened.vkey.vkey}, (f"{folder}: {size} bản ghi / records",)
+    )

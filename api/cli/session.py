@@ -1,0 +1,205 @@
+"""What every command shares: its home, book and actor, how it answers, and how it fails.
+
+A command is a function whose first parameter is a `Session`; `command` gives it the four options of the
+contract (`--home --book --as --json`) and turns its `Answer` into a table or one JSON document.
+Exit codes: 0 done and whole, 1 findings or refused, 2 misuse, 3 could not tell.
+"""
+
+import functools
+import getpass
+import inspect
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ledger.refusals import Rejected
+
+if TYPE_CHECKING:  # the database is loaded by the commands that use it: help must come at once
+    from ledger.home import Home, OpenBook
+
+DONE, FINDINGS, MISUSE, UNKNOWN = 0, 1, 2, 3
+
+
+class Misuse(Exception):
+    """The command's words are off; exit 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command says: one JSON document, and the same for people."""
+
+    document: dict[str, Any]
+    lines: Sequence[str] = ()
+    table: tuple[Sequence[str], Sequence[Sequence[str]]] | None = None
+    code: int = DONE
+
+
+@dataclass
+class Session:
+    """One run of a command."""
+
+    home_path: Path
+    book_code: str | None
+    actor: str
+    as_json: bool
+    _opened: "OpenBook | None" = field(default=None)
+
+    @functools.cached_property
+    def home(self) -> "Home":
+        """The home named by `--home`, with the database of SOVANG_DATABASE_URL if that is set."""
+        from ledger.home import Home
+
+        return Home(self.home_path, database_url=os.environ.get("SOVANG_DATABASE_URL") or None)
+
+    @property
+    def opened(self) -> "OpenBook":
+        """The book named by `--book`, or the only one."""
+        if self._opened is None:
+            self._opened = self.home.open_book(self.book_code)
+        return self._opened
+
+    @property
+    def today(self) -> date:
+        """Today in the book's own zone."""
+        from ledger.days import day_of, to_instant
+
+        return day_of(to_instant(self.opened.clock()), self.opened.opened.zone)
+
+
+def _default_actor() -> str:
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = ""
+    cleaned = re.sub(r"[^A-Za-z0-9._-]", "-", name)[:40]
+    return cleaned if re.match("[A-Za-z0-9]", cleaned) else "operator"
+
+
+_OPTIONS = {
+    "home": Annotated[
+        Path, typer.Option("--home", envvar="SOVANG_HOME", help="Thư mục của sổ — the home folder", show_default=True)
+    ],
+    "book": Annotated[str | None, typer.Option("--book", help="Mã sổ — which book, if there are several")],
+    "actor": Annotated[str | None, typer.Option("--as", help="Người ghi — who acts")],
+    "as_json": Annotated[bool, typer.Option("--json", help="Trả lời bằng một tài liệu JSON — answer in JSON")],
+}
+_DEFAULTS: dict[str, Any] = {"home": Path("data"), "book": None, "actor": None, "as_json": False}
+
+
+def command(app: typer.Typer, name: str | None = None, **settings: Any) -> Callable[[Callable[..., Answer]], Any]:
+    """Registers a function `(session, …) -> Answer` as a command of the contract."""
+
+    def register(function: Callable[..., Answer]) -> Any:
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        # A command that makes something says in its own words what the shared option would name.
+        options = {key: kind for key, kind in _OPTIONS.items() if key not in {p.name for p in own}}
+
+        @functools.wraps(function)
+        def run(**given: Any) -> None:
+            shared = _DEFAULTS | {key: given.pop(key) for key in options}
+            session = Session(shared["home"], shared["book"], shared["actor"] or _default_actor(), shared["as_json"])
+            finish(session, lambda: function(session, **given))
+
+        added = [
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=_DEFAULTS[key])
+            for key, kind in options.items()
+        ]
+        keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+        run.__signature__ = inspect.Signature([*keyword, *added])  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in (*keyword, *added)}
+        app.command(name, **settings)(run)
+        return function
+
+    return register
+
+
+def finish(session: Session, work: Callable[[], Answer]) -> None:
+    """Runs the work, prints the answer or one clear line, and ends with the contract's exit code."""
+    try:
+        answer = work()
+    except Misuse as error:
+        fail(session, MISUSE, "MISUSE", str(error))
+    except Rejected as error:
+        from api.words import say
+
+        fail(session, FINDINGS, str(error.reason), say(error))
+    except Exception as error:
+        code, reason = _kind_of(error)
+        fail(session, code, reason, " ".join(str(error).split()) or type(error).__name__)
+    else:
+        show(session, answer)
+        raise typer.Exit(answer.code)
+
+
+def _kind_of(error: Exception) -> tuple[int, str]:
+    """Exit code and reason of what is not a refusal. What we did not foresee is «could not tell», never a traceback."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from certificates.check import PaperFalse
+    from ledger.log.merkle import ProofFailed
+    from ledger.log.note import NoteRejected
+    from ledger.log.tiles import TileRejected
+    from ledger.record import RecordMalformed
+    from ledger.signing import SignerRefused
+    from ledger.store.engine import CommitUnknown, StoreUnavailable
+    from ledger.store.schema import SchemaOld
+    from ledger.vault.seal import VaultDamaged
+
+    named: list[tuple[type[Exception], int, str]] = [
+        (SignerRefused, FINDINGS, "SIGNER_REFUSED"),
+        (PaperFalse, FINDINGS, "PAPER_FALSE"),
+        (ProofFailed, FINDINGS, "PROOF_FAILED"),
+        (NoteRejected, FINDINGS, "NOTE_REJECTED"),
+        (TileRejected, FINDINGS, "TILE_REJECTED"),
+        (RecordMalformed, FINDINGS, "RECORD_MALFORMED"),
+        (VaultDamaged, FINDINGS, "VAULT_DAMAGED"),
+        (CommitUnknown, UNKNOWN, "COMMIT_UNKNOWN"),
+        (StoreUnavailable, UNKNOWN, "STORE_UNAVAILABLE"),
+        (SchemaOld, UNKNOWN, "SCHEMA_OLD"),
+        (SQLAlchemyError, UNKNOWN, "STORE_UNAVAILABLE"),
+        (OSError, UNKNOWN, "FILE_UNREADABLE"),
+    ]
+    for kind, code, reason in named:
+        if isinstance(error, kind):
+            return code, reason
+    if os.environ.get("SOVANG_DEBUG"):
+        raise error
+    return UNKNOWN, "UNEXPECTED"
+
+
+def fail(session: Session, code: int, reason: str, message: str) -> None:
+    """One line on stderr, and with --json the same as a document on stdout."""
+    line = message if reason in message else f"{reason}: {message}"
+    print(f"sovang: {line}", file=sys.stderr)
+    if session.as_json:
+        print(json.dumps({"ok": False, "reason": reason, "message": message}, ensure_ascii=False))
+    raise typer.Exit(code)
+
+
+def show(session: Session, answer: Answer) -> None:
+    """Prints an answer."""
+    if session.as_json:
+        print(json.dumps(answer.document, ensure_ascii=False, default=str))
+        return
+    for line in answer.lines:
+        print(line)
+    if answer.table is not None:
+        from rich.console import Console
+        from rich.table import Table
+
+        heads, rows = answer.table
+        table = Table(show_edge=False, pad_edge=False)
+        for head in heads:
+            table.add_column(head, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
+        console.print(table)

@@ -1,0 +1,85 @@
+"""Commands that make and run a home: init, account open, serve, migrate."""
+
+from typing import Annotated
+
+import typer
+
+from api.cli.session import Answer, Misuse, Session
+
+
+def init(
+    session: Session,
+    book: Annotated[str, typer.Option("--book", help="Mã sổ — code of the new book")],
+    name: Annotated[str, typer.Option(help="Tên đơn vị — name of the organisation")],
+    origin: Annotated[str | None, typer.Option(help="Tên nhật ký, thường là tên miền — log origin")] = None,
+    regime: Annotated[str, typer.Option(help="Quy chế — regime")] = "social-fund",
+    seat: Annotated[str | None, typer.Option(help="Nơi ghi trên giấy — town that papers are dated from")] = None,
+    four_eyes_above: Annotated[int | None, typer.Option(help="Quyết định lớn hơn số này (đồng) cần hai người")] = None,
+) -> Answer:
+    """Mở sổ mới: cơ sở dữ liệu, khóa ký và sổ trống — new home with database, key and an empty book."""
+    from ledger.money import dong
+
+    above = None if four_eyes_above is None else dong(four_eyes_above)
+    opened = session.home.create_book(
+        book, name, by=session.actor, origin=origin, regime=regime, seat=seat, four_eyes_above=above
+    )
+    entry = opened.opened
+    document = {"book": opened.code, "origin": entry.origin, "vkey": opened.vkey.vkey}
+    return Answer(
+        document,
+        (
+            f"Đã mở sổ «{entry.name}» tại {session.home_path} — book opened",
+            f"Khóa công khai của nhật ký, hãy công bố — the log's public key, publish it:\n  {opened.vkey.vkey}",
+            f"Hãy sao lưu riêng thư mục {session.home_path / 'keys'} — back up this folder apart from the database",
+        ),
+    )
+
+
+def account_open(
+    session: Session,
+    code: Annotated[str, typer.Argument(help="Mã tài khoản, quỹ hoặc kho — code")],
+    kind: Annotated[str, typer.Option(help="bank | cash | stock")],
+    currency: Annotated[str | None, typer.Option(help="Loại tiền; mặc định VND — currency")] = None,
+    name: Annotated[str | None, typer.Option(help="Tên gọi — name")] = None,
+    number: Annotated[str | None, typer.Option(help="Số tài khoản của đơn vị tại ngân hàng — account number")] = None,
+) -> Answer:
+    """Mở tài khoản ngân hàng, quỹ tiền mặt hoặc kho — open a place for money or goods."""
+    if kind not in ("bank", "cash", "stock"):
+        raise Misuse("--kind: bank, cash, stock")
+    place = f"{kind}:{code}"
+    entry = {"kind": "place_opened", "place": place, "name": name or code}
+    if kind != "stock":
+        entry["currency"] = currency or "VND"
+    elif currency is not None:
+        raise Misuse("kho không có loại tiền / a store has no currency")
+    if number is not None:
+        entry["number"] = number
+    recorded = session.opened.requests.submit([{"entry": entry}], session.actor)[0]
+    return Answer(
+        {"account": place, "index": recorded.index}, (f"Đã mở {place} — opened, số bản ghi / record {recorded.index}",)
+    )
+
+
+def serve(
+    session: Session,
+    host: Annotated[str, typer.Option(help="Chỉ nhận 127.0.0.1, ::1 hoặc localhost — loopback only")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Cổng — port")] = 8080,
+) -> Answer:
+    """Chạy máy chủ API — run the API server."""
+    from api.serve import serve as run_server
+
+    run_server(session.home, host, port)
+    return Answer({"stopped": True})
+
+
+def migrate(session: Session) -> Answer:
+    """Nâng cấu trúc cơ sở dữ liệu lên bản mới nhất — bring the schema up to date."""
+    from ledger.store.schema import migrate as bring_up
+    from ledger.store.schema import newest
+
+    engine = session.home.unchecked_engine()
+    try:
+        bring_up(engine)
+    finally:
+        engine.dispose()
+    return Answer({"revision": newest()}, (f"Cấu trúc ở bản {newest()} — schema at this revision",))
