@@ -81,10 +81,13 @@ def mark(text: str) -> str:
         return text
     text = unicodedata.normalize("NFC", text)
     out: list[str] = []
+    run = 0
     for at, char in enumerate(text):
+        for part in unicodedata.normalize("NFD", char):
+            run = run + 1 if unicodedata.category(part) in ("Mn", "Me") and ord(part) not in SOFT else 0
         if char == "\n" or (char == "⟨" and not text.startswith("⟨U+", at)):
             out.append(char)
-        elif char == "⟨" or _objection(text, at, char):
+        elif char == "⟨" or run > MAX_MARKS or _objection(text, at, char):
             out.append(f"⟨U+{ord(char):04X}⟩")
         else:
             out.append(char)

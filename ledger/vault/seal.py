@@ -14,7 +14,6 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.entries.base import Person, Seal
-from ledger.refusals import Reason, Rejected
 from ledger.store.append import SealedRow, SubjectRow
 from ledger.text import clean
 from ledger.vault.keys import VaultKeys
@@ -118,7 +117,4 @@ class Vault:
 
 
 def _private_text(field: str, text: str) -> str:
-    value = clean(text, field=field, multiline=True)
-    if len(value) > MAX_VALUE:
-        raise Rejected(Reason.MALFORMED, f"at most {MAX_VALUE} characters", field=field)
-    return value
+    return clean(text, field=field, multiline=True, max_chars=MAX_VALUE)
