@@ -47,7 +47,10 @@ WORDS: dict[Reason | DoorReason, Words] = {
     Reason.ALREADY_EXISTS: ("Mã này đã có rồi", "This code exists already"),
     Reason.TOO_ALIKE: ("Tên quá giống một tên đã có", "The name looks too much like an existing one"),
     Reason.NO_SUCH_RECORD: ("Không có bản ghi này", "There is no such record"),
-    Reason.NO_SUCH_PLACE: ("Chưa mở tài khoản, quỹ tiền mặt hoặc kho này", "This account, cash box or store is not open"),
+    Reason.NO_SUCH_PLACE: (
+        "Chưa mở tài khoản, quỹ tiền mặt hoặc kho này",
+        "This account, cash box or store is not open",
+    ),
     Reason.NO_SUCH_FUND: ("Không có nguồn này", "There is no such fund"),
     Reason.NO_SUCH_PROGRAMME: ("Không có chương trình này", "There is no such programme"),
     Reason.NO_SUCH_ACTIVITY: ("Không có hoạt động này", "There is no such activity"),
@@ -98,6 +101,7 @@ WORDS: dict[Reason | DoorReason, Words] = {
     Reason.NO_LINES: ("Tệp không có dòng nào", "The file has no lines"),
     Reason.PARTIAL_DAY: ("Sao kê dừng giữa ngày", "The statement ends in the middle of a day"),
     Reason.NOT_A_STATEMENT: ("Tệp này không phải là sao kê", "This file is not a statement"),
+    Reason.IMPORT_UNFINISHED: ("Lần nhập sao kê trước chưa xong", "An earlier import is not finished"),
     DoorReason.NOT_FOUND: ("Không có ở đây", "Nothing is here"),
     DoorReason.METHOD_NOT_ALLOWED: ("Không dùng được phương thức này ở đây", "This method is not served here"),
     DoorReason.NOT_JSON: (

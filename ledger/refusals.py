@@ -77,6 +77,7 @@ class Reason(StrEnum):
     NO_LINES = "NO_LINES"
     PARTIAL_DAY = "PARTIAL_DAY"
     NOT_A_STATEMENT = "NOT_A_STATEMENT"
+    IMPORT_UNFINISHED = "IMPORT_UNFINISHED"
 
 
 class Rejected(Exception):
