@@ -162,6 +162,10 @@ class Home:
         """The signing key of a book."""
         return FileSigner(self._key_folder(code))
 
+    def vault_keys(self) -> VaultKeys:
+        """The vault's and the application's keys. Raises StoreUnavailable."""
+        return self._keys(create=False)
+
     def _key_folder(self, code: str) -> Path:
         return self.path / "keys" / code
 

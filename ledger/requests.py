@@ -126,7 +126,8 @@ class Requests:
             values |= private
         person = self._vault.person(values, known)
         sealed += person.rows
-        subjects.append(person.subject)
+        if person.rows:  # a key that guards nothing is not kept
+            subjects.append(person.subject)
         return msgspec.to_builtins(person.person)
 
     def _person_of(self, index: int) -> tuple[SubjectRow, dict[str, str]]:

@@ -96,6 +96,10 @@ class Vault:
         except (InvalidTag, ValueError) as error:
             raise VaultDamaged(f"value of tag {row.tag}, field {row.field} does not open") from error
 
+    def check_subject(self, subject: SubjectRow) -> None:
+        """Raises VaultDamaged unless the subject's key opens."""
+        self._unwrap(subject)
+
     def _unwrap(self, subject: SubjectRow) -> bytes:
         if subject.epoch not in self._keys.epochs:
             raise VaultDamaged(f"no master key of epoch {subject.epoch}")

@@ -1,0 +1,235 @@
+"""The rules: every record replayed by the same step the writer ran, from the bytes alone.
+
+For every record: the bytes are canonical (decoding and encoding again gives them back); the postings written
+are those of the entry; the entry may stand at its index (`ledger.replay.step`); what the purpose view and the
+place view hold moves alike. A record that fails is a finding and its postings are folded all the same, so
+that one fault does not hide what comes after it. Sequence and links are the business of checks_log.py.
+
+The state is complete in memory: balances and registers, not records. Pure.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import msgspec
+
+from audit.findings import FindingKind, Findings
+from ledger.accounts import AccountView, Posting, is_held, is_known, root, view_of
+from ledger.entries.base import EntryBase, Person
+from ledger.entries.book import BookOpened
+from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare, leaf_of
+from ledger.refusals import Reason, Rejected
+from ledger.registers import decode_value
+from ledger.replay import BalanceKey, State, fold_only, may_not_be_negative, step
+
+FetchBody = Callable[[int], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier record as the rules see it."""
+
+    entry: EntryBase
+    postings: tuple[Posting, ...]
+    leaf_hash: bytes
+
+
+class FoldCheck:
+    """Takes the records in order; afterwards `state` is what the database must say."""
+
+    def __init__(
+        self, found: Findings, fetch_body: FetchBody, *, vkey: str, origin: str, table: str | None = None
+    ) -> None:
+        self.state = State(fetch_record=self._earlier)
+        self.opened: BookOpened | None = None
+        self.balance_index: dict[BalanceKey, int] = {}
+        """For each balance, the last record that touched it."""
+        self.unknown: set[int] = set()
+        """Records of kinds that this version does not know."""
+        self._found = found
+        self._fetch_body = fetch_body
+        self._vkey = vkey
+        self._origin = origin
+        self._table = table
+        self._held: dict[str, int] = {}
+
+    def take(self, index: int, body: bytes, leaf: bytes) -> Record | BareRecord | None:
+        """Replays one record; returns it, or None when it cannot be read."""
+        try:
+            record: Record | BareRecord = decode(body)
+        except RecordMalformed as error:
+            bare = self._unread(index, body, error)
+            if bare is None:
+                return None
+            record = bare
+        # Where it stands is judged by checks_log; here the state follows the records that are there.
+        self.state.size, self.state.leaf, self.state.at = record.index, record.previous, ""
+        if isinstance(record, BareRecord):
+            self._fold(record, leaf)
+        else:
+            self._step(index, record, leaf)
+        self._views(index, record.postings)
+        for posting in record.postings:
+            unit = posting.amount.unit
+            self.balance_index[posting.source, unit] = record.index
+            self.balance_index[posting.destination, unit] = record.index
+        return record
+
+    def _unread(self, index: int, body: bytes, error: RecordMalformed) -> BareRecord | None:
+        try:
+            bare = decode_bare(body)
+        except RecordMalformed as worse:
+            self._add(index, FindingKind(worse.reason), str(worse))
+            return None
+        if error.reason == "UNKNOWN_KIND":
+            self.unknown.add(bare.index)
+        self._add(index, FindingKind(error.reason), str(error))
+        return bare
+
+    def _step(self, index: int, record: Record, leaf: bytes) -> None:
+        entry: EntryBase = record.entry
+        if isinstance(entry, BookOpened) and self.opened is None:
+            self.opened = entry
+            if (entry.public_key, entry.origin) != (self._vkey, self._origin):
+                self._add(index, FindingKind.KEY_DIFFERS, "the book was opened under another key or origin")
+        try:
+            if entry.postings() != record.postings:
+                self._add(index, FindingKind.POSTINGS_DIFFER, f"not the postings of this {entry.kind}")
+                self._fold(record, leaf)
+                return
+            step(self.state, record, leaf)
+        except Rejected as refused:
+            self._add(index, FindingKind.REFUSED, f"{entry.kind}: {refused}", refused.reason)
+            self._fold(record, leaf)
+        except Exception as error:  # whatever a hostile record provokes is a finding
+            self._add(index, FindingKind.REFUSED, f"{entry.kind}: {type(error).__name__}", Reason.MALFORMED)
+            self._fold(record, leaf)
+
+    def _fold(self, record: Record | BareRecord, leaf: bytes) -> None:
+        fold_only(self.state, record, leaf)
+
+    def _views(self, index: int, postings: Iterable[Posting]) -> None:
+        held = self._held
+        held.clear()
+        for posting in postings:
+            unit, minor = posting.amount.unit, posting.amount.minor
+            moved = _sign(posting.destination) - _sign(posting.source)
+            if moved:
+                held[unit] = held.get(unit, 0) + moved * minor
+        for unit, difference in held.items():
+            if difference:
+                detail = f"purpose minus place moves by {difference} {unit}"
+                self._found.add(FindingKind.VIEWS_DIFFER, detail, index=index, table=self._table, account=unit)
+
+    def _earlier(self, index: int) -> Earlier:
+        body = self._fetch_body(index)
+        if body is None:
+            raise Rejected(Reason.NO_SUCH_RECORD, index=index)
+        try:
+            record = decode(body)
+        except RecordMalformed as error:
+            raise Rejected(Reason.NO_SUCH_RECORD, "it cannot be read", index=index) from error
+        return Earlier(record.entry, record.postings, leaf_of(body))
+
+    def _add(self, index: int, kind: FindingKind, detail: str, reason: Reason | None = None) -> None:
+        self._found.add(kind, detail, index=index, table=self._table, reason=reason)
+
+    def open_matters(self) -> None:
+        """What the registers and balances leave open, after the last record."""
+        _balances(self.state, self._found)
+        _statements(self.state, self._found)
+
+
+_SIGNS: dict[str, int] = {}
+
+
+def _sign(account: str) -> int:
+    """+1 for an account held in the purpose view, −1 in the place view, 0 for all others."""
+    name = root(account)
+    sign = _SIGNS.get(name)
+    if sign is None:
+        sign = 0
+        if is_known(account) and is_held(account):
+            sign = 1 if view_of(account) is AccountView.PURPOSE else -1
+        if is_known(account):
+            _SIGNS[name] = sign
+    return sign
+
+
+def persons_of(record: Record | BareRecord) -> Iterator[Person]:
+    """Everybody a record speaks of; in an entry of unknown kind, whatever has the form of a person."""
+    if isinstance(record, Record):
+        entry: EntryBase = record.entry
+        yield from entry.persons()
+    else:
+        yield from _persons_in(msgspec.json.decode(record.entry))
+
+
+def _persons_in(value: Any) -> Iterator[Person]:
+    if isinstance(value, dict):
+        if value.keys() == {"seals", "tag"}:
+            try:
+                yield msgspec.convert(value, Person)
+                return
+            except msgspec.ValidationError:
+                pass
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _persons_in(item)
+
+
+def _balances(state: State, found: Findings) -> None:
+    for (account, unit), minor in sorted(state.balances.items()):
+        if minor >= 0 or not is_known(account):
+            continue
+        name = root(account)
+        detail = f"{minor} {unit}"
+        if name == "shortfall":
+            found.add(FindingKind.SHORTFALL_OPEN, detail, account=account)
+        elif may_not_be_negative(account):
+            place = view_of(account) is AccountView.PLACE
+            kind = FindingKind.PLACE_NEGATIVE if place else FindingKind.ACCOUNT_NEGATIVE
+            found.add(kind, detail, account=account)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Statement:
+    from_on: str
+    to_on: str
+    index: int
+    opening: int
+    closing: int
+
+
+def _statements(state: State, found: Findings) -> None:
+    places: dict[str, list[_Statement]] = {}
+    for key, data in state.registers.items():
+        if key.register != "statement" or data is None:
+            continue
+        row = decode_value(data)
+        if row["recorded"] < row["new_lines"]:
+            detail = f"{row['new_lines'] - row['recorded']} of {row['new_lines']} lines are missing"
+            found.add(FindingKind.IMPORT_INCOMPLETE, detail, index=row["index"], account=row["place"])
+        statement = _Statement(row["from_on"], row["to_on"], row["index"], row["opening"], row["closing"])
+        places.setdefault(row["place"], []).append(statement)
+    for place, statements in sorted(places.items()):
+        _chain(place, sorted(statements), found)
+
+
+def _chain(place: str, statements: list[_Statement], found: Findings) -> None:
+    before = statements[0]
+    for statement in statements[1:]:
+        first_uncovered = date.fromisoformat(before.to_on) + timedelta(days=1)
+        starts = date.fromisoformat(statement.from_on)
+        if starts > first_uncovered:
+            days = f"{first_uncovered} to {starts - timedelta(days=1)}"
+            found.add(FindingKind.DAYS_UNCOVERED, days, index=statement.index, account=place)
+        # Statements that overlap say the same days twice; only one that begins after the other can chain.
+        if starts >= first_uncovered and statement.opening != before.closing:
+            detail = f"opens with {statement.opening}, the one before closed with {before.closing}"
+            found.add(FindingKind.STATEMENTS_DO_NOT_CHAIN, detail, index=statement.index, account=place)
+        if statement.to_on >= before.to_on:
+            before = statement

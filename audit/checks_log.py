@@ -1,0 +1,304 @@
+"""The log as bytes: leaves, links, sequence, time, and the root at every checkpoint.
+
+What is checked, in this order, for every record:
+
+1. it stands at the index it names, in the book asked for;
+2. its `previous` is the leaf hash of the record before it;
+3. its instant is not earlier than that of the record before it;
+4. its leaf hash goes into a tree whose root, at every checkpoint's size, is the root that was signed.
+
+Nothing is kept for each record, so memory does not grow with the log. The tree here is not the writer's: a
+page of leaves is paired level by level, with at most one hash left over on each level. Only the few fields
+that link the records are read; what an entry says is judged by checks_fold.py. Pure.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+
+import msgspec
+
+from audit.findings import FindingKind, Findings
+from ledger.log.checkpoint import Checkpoint, open_checkpoint
+from ledger.log.note import NoteRejected, VerifierKey
+
+PAGE = 1024
+NO_PREVIOUS = "0" * 64
+EMPTY_ROOT = sha256(b"").digest()
+
+Level = Callable[[int, Sequence[bytes]], None]
+"""Told (height, hashes) of finished subtrees of 256^k leaves, k = height / 8, in order."""
+
+
+class RunningTree:
+    """The Merkle tree (RFC 6962) over leaves that come in pages."""
+
+    def __init__(self, on_level: Level | None = None) -> None:
+        self.size = 0
+        self._waiting: list[bytes | None] = []
+        self._on_level = on_level
+
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Adds leaf hashes."""
+        self.size += len(leaves)
+        row: Sequence[bytes] = leaves
+        height = 0
+        digest = sha256
+        while row:
+            if self._on_level is not None and height % 8 == 0:
+                self._on_level(height, row)
+            if height == len(self._waiting):
+                self._waiting.append(None)
+            left = self._waiting[height]
+            if left is not None:
+                row = [left, *row]
+            self._waiting[height] = row[-1] if len(row) % 2 else None
+            row = [digest(b"\x01" + row[i] + row[i + 1]).digest() for i in range(0, len(row) - 1, 2)]
+            height += 1
+
+    def subtrees(self) -> tuple[bytes, ...]:
+        """The roots of the perfect subtrees, largest first."""
+        return tuple(node for node in reversed(self._waiting) if node is not None)
+
+    def root(self) -> bytes:
+        """The root of all leaves so far."""
+        node: bytes | None = None
+        for left in self._waiting:
+            if left is not None:
+                node = left if node is None else sha256(b"\x01" + left + node).digest()
+        return EMPTY_ROOT if node is None else node
+
+
+class _Link(msgspec.Struct, frozen=True, gc=False):
+    """What links a record to the one before it."""
+
+    at: str
+    book: str
+    index: int
+    previous: str
+
+
+_link = msgspec.json.Decoder(_Link)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A checkpoint to hold the records against; `kept_by` says who keeps it when it is not the log itself."""
+
+    size: int
+    root: bytes
+    kept_by: str = ""
+
+
+class LogCheck:
+    """Takes the records page by page, in order, and collects what is wrong with them."""
+
+    def __init__(
+        self,
+        found: Findings,
+        checkpoints: Iterable[Signed] = (),
+        *,
+        saved: Iterable[Signed] = (),
+        book: str | None = None,
+        table: str | None = None,
+        on_level: Level | None = None,
+    ) -> None:
+        """`checkpoints` are the log's own valid ones in ascending order of size, `saved` those kept elsewhere;
+        `table` is named in findings."""
+        self.tree = RunningTree(on_level)
+        self.book = book
+        self.newest = 0
+        """The largest size at which a checkpoint's root is that of the records."""
+        self.tail_at: str | None = None
+        """The instant of the first record after that."""
+        self._found = found
+        self._table = table
+        self._checkpoints: Iterator[Signed] = iter(checkpoints)
+        self.largest = 0
+        """The largest size of any of the log's own checkpoints, whether it holds or not."""
+        self._next = next(self._checkpoints, None)
+        self._saved = sorted(saved, key=lambda signed: -signed.size)
+        self._expected = 0
+        self.last_leaf = NO_PREVIOUS
+        self.last_at = ""
+        self._meet()
+
+    def take(self, indices: Sequence[int], bodies: Sequence[bytes]) -> list[bytes]:
+        """Checks the records at these indices; returns their leaf hashes."""
+        digest = sha256
+        leaves = [digest(b"\x00" + body).digest() for body in bodies]
+        start = 0
+        while start < len(bodies):
+            end = min(len(bodies), start + self._until_next())
+            self._links(indices[start:end], bodies[start:end], leaves[start:end])
+            self.tree.extend(leaves[start:end] if (start, end) != (0, len(leaves)) else leaves)
+            self._meet()
+            start = end
+        return leaves
+
+    def finish(self) -> None:
+        """Says which checkpoints cover more than there is."""
+        size = self.tree.size
+        while self._saved:
+            signed = self._saved.pop()
+            detail = f"{signed.kept_by} covers {signed.size} records, there are {size}"
+            self._found.add(FindingKind.ROLLED_BACK, detail, index=size)
+        while self._next is not None:
+            self._found.add(
+                FindingKind.ROLLED_BACK,
+                f"a checkpoint covers {self._next.size} records, there are {size}",
+                index=size,
+                table="checkpoints" if self._table else None,
+                key=str(self._next.size),
+            )
+            self._advance()
+        if self.newest < size:
+            self._found.add(
+                FindingKind.TAIL_UNSIGNED,
+                f"{size - self.newest} records after the newest checkpoint",
+                index=self.newest,
+            )
+
+    def _until_next(self) -> int:
+        sizes = [signed.size for signed in (self._next, *self._saved[-1:]) if signed is not None]
+        return min(sizes) - self.tree.size if sizes else PAGE
+
+    def _advance(self) -> None:
+        if self._next is not None:
+            self.largest = max(self.largest, self._next.size)
+        self._next = next(self._checkpoints, None)
+
+    def _meet(self) -> None:
+        """Compares every checkpoint of the size reached."""
+        size = self.tree.size
+        while self._saved and self._saved[-1].size <= size:
+            signed = self._saved.pop()
+            if self.tree.root() != signed.root:
+                detail = f"the first {size} records are not those of {signed.kept_by}"
+                self._found.add(FindingKind.FORKED, detail, index=size)
+        while self._next is not None and self._next.size <= size:
+            if self._next.size == size and self.tree.root() == self._next.root:
+                self.newest, self.tail_at = size, None
+            else:
+                self._found.add(
+                    FindingKind.ROOT_DIFFERS,
+                    f"the root signed for {self._next.size} records is not theirs",
+                    index=self._next.size,
+                    table="checkpoints" if self._table else None,
+                    key=str(self._next.size),
+                )
+            self._advance()
+
+    def _links(self, indices: Sequence[int], bodies: Sequence[bytes], leaves: Sequence[bytes]) -> None:
+        decode, book = _link.decode, self.book
+        expected, previous, before = self._expected, self.last_leaf, self.last_at
+        for index, body, leaf in zip(indices, bodies, leaves, strict=True):
+            try:
+                link = decode(body)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                self._found.add(FindingKind.MALFORMED, str(error), index=index, table=self._table)
+            else:
+                if book is None:
+                    book = link.book
+                if (
+                    link.index != index
+                    or index != expected
+                    or link.previous != previous
+                    or (link.at < before or link.book != book)
+                ):
+                    self._judge(link, index, expected, previous, before, book)
+                before = link.at
+            if self.tail_at is None:
+                self.tail_at = before
+            previous = leaf.hex()
+            expected = index + 1
+        self._expected, self.last_leaf, self.last_at, self.book = expected, previous, before, book
+
+    def _judge(self, link: _Link, index: int, expected: int, previous: str, before: str, book: str) -> None:
+        def add(kind: FindingKind, detail: str, at: int = index) -> None:
+            self._found.add(kind, detail, index=at, table=self._table)
+
+        if index > expected:
+            add(FindingKind.RECORD_MISSING, f"{index - expected} records", expected)
+        elif index < expected:
+            add(FindingKind.OUT_OF_SEQUENCE, f"stands after record {expected - 1}")
+        if link.index != index:
+            add(FindingKind.OUT_OF_SEQUENCE, f"the record says that it is {link.index}")
+        if link.previous != previous:
+            add(FindingKind.BROKEN_LINK, "`previous` is not the leaf hash of the record before")
+        if link.at < before:
+            add(FindingKind.TIME_BACKWARDS, f"{link.at} after {before}")
+        if link.book != book:
+            add(FindingKind.OTHER_BOOK, "the record names another book")
+
+
+@dataclass(frozen=True, slots=True)
+class LogChecked:
+    """What `check_log` returns."""
+
+    size: int
+    root: bytes
+    newest: int
+    """The largest checkpointed size that holds."""
+    found: Findings
+
+
+def check_log(
+    bodies: Iterable[bytes],
+    checkpoints: Iterable[Signed] = (),
+    *,
+    saved: Iterable[Signed] = (),
+    book: str | None = None,
+) -> LogChecked:
+    """Checks a whole log from the bytes of its records alone: leaves, links, sequence, time and roots."""
+    found = Findings()
+    check = LogCheck(found, checkpoints, saved=saved, book=book)
+    rest = iter(bodies)
+    while page := list(islice(rest, PAGE)):
+        check.take(range(check.tree.size, check.tree.size + len(page)), page)
+    check.finish()
+    return LogChecked(check.tree.size, check.tree.root(), check.newest, found)
+
+
+def opened_checkpoints(
+    notes: Iterable[tuple[int | None, bytes]],
+    vkey: VerifierKey,
+    found: Findings,
+    *,
+    origin: str | None = None,
+    table: str | None = None,
+) -> Iterator[Signed]:
+    """The checkpoints among `notes` that the pinned key has signed, in ascending order of size.
+
+    Notes come as (size it is kept under, note). A wrong one is a finding and is left out.
+    """
+    last = -1
+    for kept_under, note in notes:
+        key = None if kept_under is None else str(kept_under)
+        try:
+            checkpoint = open_checkpoint(note, vkey, origin=origin)[0]
+        except NoteRejected as error:
+            found.add(FindingKind.CHECKPOINT_INVALID, error.reason, index=kept_under, table=table, key=key)
+            continue
+        if kept_under is not None and checkpoint.size != kept_under:
+            detail = f"kept under {kept_under}, signed for {checkpoint.size}"
+            found.add(FindingKind.CHECKPOINT_ORDER, detail, index=kept_under, table=table, key=key)
+        if checkpoint.size <= last:
+            continue
+        last = checkpoint.size
+        yield Signed(checkpoint.size, checkpoint.root)
+
+
+def saved_checkpoint(
+    note: bytes | None, vkey: VerifierKey, found: Findings, *, origin: str | None = None
+) -> list[Signed]:
+    """The checkpoint that whoever audits has kept from before; an invalid one is a finding."""
+    if note is None:
+        return []
+    try:
+        checkpoint: Checkpoint = open_checkpoint(note, vkey, origin=origin)[0]
+    except NoteRejected as error:
+        found.add(FindingKind.CHECKPOINT_INVALID, f"the saved checkpoint: {error.reason}")
+        return []
+    return [Signed(checkpoint.size, checkpoint.root, "the saved checkpoint")]
