@@ -51,6 +51,8 @@ def clean(
     be seen. A tab is kept everywhere; every other control character, invisible character (but a joiner
     inside an emoji), bidi control, private or unassigned code point is refused.
     """
+    if not required and len(text) <= max_chars and _PLAIN.fullmatch(text) and (multiline or "\n" not in text):
+        return text  # plain ASCII: what most bank memos are
     if len(text) > max_chars * 4:
         raise Rejected(Reason.MALFORMED, f"longer than {max_chars} characters", field=field)
     text = unicodedata.normalize("NFC", text)
