@@ -29,7 +29,7 @@ from ledger.vault.keys import VaultKeys
 Clock = Callable[[], datetime]
 
 MAX_CLAMP = timedelta(seconds=1)
-MAX_CACHED = 200_000  # register rows and balances kept between transactions
+MAX_CACHED = 50_000  # register rows and balances kept between transactions
 
 
 @dataclass(frozen=True, slots=True)
