@@ -475,8 +475,7 @@ class _Import:
     def _match(self, rows: list[_Row], *, dry_run: bool) -> list[_Row]:
         """The rows, those that fulfil a pledge with that pledge."""
         codes = [
-            find_codes(row.spooled.line.memo) if row.new and row.spooled.line.amount_minor > 0 else ()
-            for row in rows
+            find_codes(row.spooled.line.memo) if row.new and row.spooled.line.amount_minor > 0 else () for row in rows
         ]
         wanted = {code for found in codes for code in found}
         if not wanted:
@@ -636,9 +635,7 @@ def _known(db: Connection, open_book: OpenBook, index: int, person: Any) -> dict
     return {} if opened is None else opened[1]
 
 
-def _pledge_offers(
-    db: Connection, open_book: OpenBook, memo: str, minor: int, unit: str
-) -> Iterator[dict[str, Any]]:
+def _pledge_offers(db: Connection, open_book: OpenBook, memo: str, minor: int, unit: str) -> Iterator[dict[str, Any]]:
     """Open pledges: those whose code is in the memo first, then of the same amount, then the newest."""
     codes = set(find_codes(memo, bare=True))
     pledges = [pledge for pledge in open_pledges(db, open_book.code) if pledge.unit == unit]

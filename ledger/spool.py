@@ -87,9 +87,7 @@ class Spool(Statement):
         marked: tuple[date | None, str] = (None, "")
         for line, name, ordinal in keyed_lines(statement, place, mac):
             if ordinal >= MAX_EQUALS:
-                raise Rejected(
-                    Reason.FILE_TOO_LARGE, f"more than {MAX_EQUALS} equal lines on one day", row=line.row
-                )
+                raise Rejected(Reason.FILE_TOO_LARGE, f"more than {MAX_EQUALS} equal lines on one day", row=line.row)
             if line.booked_on != marked[0]:
                 marked = (line.booked_on, day_mark(place, line.booked_on, mac))
             self.count += 1
