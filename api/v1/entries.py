@@ -1,0 +1,135 @@
+"""Recording entries and reading them back."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Depends, Header, Query, Response
+from pydantic import BeforeValidator
+
+from api.problems import Refused, problem_of
+from api.v1.books import AllShelves, BookQuery, Shelf
+from api.v1.keeper import CheckpointLate, Signed
+from api.v1.numbers import Index, decimal
+from api.v1.reading import read_body, requests_of
+from api.words import DoorReason
+from ledger.book import Recorded
+from ledger.record import leaf_of
+from ledger.refusals import Reason, Rejected
+from ledger.store import read
+from ledger.store.engine import reading
+
+MAX_PAGE = 500
+
+router = APIRouter(tags=["entries"])
+
+
+class RecordQuery(BookQuery):
+    wait: Annotated[
+        Literal["recorded", "checkpointed"],
+        Query(description="checkpointed: answer only when a signed checkpoint covers the entries."),
+    ] = "recorded"
+
+
+class PageQuery(BookQuery):
+    start: Annotated[int, BeforeValidator(decimal), Query(ge=0, le=2**53 - 1)] = 0
+    limit: Annotated[int, BeforeValidator(decimal), Query(ge=1, le=MAX_PAGE)] = 100
+
+
+@router.post("/entries", summary="Ghi một hoặc nhiều bút toán — record one entry or many, all or nothing")
+def record(
+    query: Annotated[RecordQuery, Query()],
+    shelves: AllShelves,
+    body: Annotated[bytes, Depends(read_body)],
+    actor: Annotated[str, Header(alias="X-Sovang-Actor", pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")] = "api",
+    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+) -> Response:
+    """201 when something was recorded, 200 when all of it stood there before; 202 when the caller waits for a
+    checkpoint and none could be signed: the entries are recorded all the same, and `problem` says why."""
+    shelf = shelves.get(query.book)
+    requests = requests_of(body, idempotency_key, shelf.zone)
+    recorded = shelf.opened.requests.submit(requests, actor)
+    status = 200 if all(one.repeated for one in recorded) else 201
+    answer: dict[str, Any] = {}
+    covered = shelf.covered() if status == 200 else 0
+    if query.wait == "checkpointed":
+        signed = _signed(shelf, answer)
+        status = 202 if signed is None else status
+        covered = covered if signed is None else signed.checkpoint.size
+    answer["recorded"] = [_said(one, covered) for one in recorded]
+    return Response(msgspec.json.encode(answer), status_code=status, media_type="application/json")
+
+
+@router.get("/entries/{index}", summary="Một bản ghi, đúng từng byte — a record's stored bytes")
+def entry(index: Index, query: Annotated[BookQuery, Query()], shelves: AllShelves) -> Response:
+    """The canonical bytes, from which the leaf hash is computed; what is known about them stands in the headers."""
+    shelf = shelves.get(query.book)
+    with reading(shelf.opened.engine) as db:
+        body = read.body(db, shelf.code, index)
+    if body is None:
+        raise Rejected(Reason.NO_SUCH_RECORD, field="index")
+    leaf = leaf_of(body).hex()
+    headers = {
+        "ETag": f'"{leaf}"',
+        "Sovang-Leaf-Hash": leaf,
+        "Sovang-State": _state(index, shelf.covered()),
+        "Cache-Control": "no-cache",
+    }
+    return Response(body, headers=headers, media_type="application/json")
+
+
+@router.get("/entries", summary="Các bản ghi theo thứ tự — records in order")
+def entries(query: Annotated[PageQuery, Query()], shelves: AllShelves) -> Response:
+    """A page of records from `start`; `next` is where the following page begins, absent at the end."""
+    shelf = shelves.get(query.book)
+    covered = shelf.covered()
+    end = query.start + query.limit
+    with reading(shelf.opened.engine) as db:
+        head = read.head(db, shelf.code)
+        rows = list(read.record_rows(db, shelf.code, query.start, end))
+    size = 0 if head is None else head.size
+    answer: dict[str, Any] = {
+        "size": size,
+        "entries": [
+            {
+                "index": row.index,
+                "leaf_hash": bytes(row.leaf).hex(),
+                "state": _state(row.index, covered),
+                "record": msgspec.Raw(bytes(row.body)),
+            }
+            for row in rows
+        ],
+    }
+    if end < size:
+        answer["next"] = end
+    return Response(msgspec.json.encode(answer), media_type="application/json")
+
+
+def _signed(shelf: Shelf, answer: dict[str, Any]) -> Signed | None:
+    """A checkpoint over what was just committed, put into the answer; or why there is none."""
+    try:
+        signed = shelf.keeper.wait()
+    except Exception as error:
+        # The entries are recorded whatever became of the checkpoint: that has to be said before anything else.
+        late = isinstance(error, CheckpointLate)
+        answer["problem"] = problem_of(Refused(DoorReason.CHECKPOINT_LATE) if late else error)
+        return None
+    answer["checkpoint"] = {
+        "origin": signed.checkpoint.origin,
+        "size": signed.checkpoint.size,
+        "root": signed.checkpoint.root.hex(),
+        "note": signed.note.decode(),
+    }
+    return signed
+
+
+def _said(one: Recorded, covered: int) -> dict[str, Any]:
+    return {
+        "index": one.index,
+        "leaf_hash": one.leaf_hash.hex(),
+        "state": _state(one.index, covered),
+        "repeated": one.repeated,
+    }
+
+
+def _state(index: int, covered: int) -> str:
+    return "checkpointed" if index < covered else "recorded"

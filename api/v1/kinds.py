@@ -1,0 +1,17 @@
+"""What can be recorded: every kind with its schema."""
+
+import msgspec
+from fastapi import APIRouter, Response
+
+from api.v1.schema import kinds_document
+
+router = APIRouter(tags=["entries"])
+
+
+@router.get("/kinds", summary="Các loại bút toán — every kind of entry with its JSON Schema")
+def kinds() -> Response:
+    return Response(
+        msgspec.json.encode(kinds_document()),
+        headers={"Cache-Control": "public, max-age=300"},
+        media_type="application/json",
+    )

@@ -1,0 +1,176 @@
+"""The OpenAPI document: what the routes say, with the kinds' own schemas, examples and every refusal."""
+
+from collections import defaultdict
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.problems import MEDIA_TYPE, STATUS
+from api.v1.examples import EXAMPLES, MANY
+from api.v1.schema import entry_schemas
+from api.words import WORDS
+
+_DESCRIPTION = (
+    "Sổ quyên góp mà không ai phải tin ai — a donation ledger that nobody has to trust.\n\n"
+    "Mọi từ chối là `application/problem+json` với `reason` ổn định. — Every refusal is `application/problem+json` "
+    "with a stable `reason`; `title` and `detail` are for people and may change.\n\n"
+    "Chưa có đăng nhập: chỉ phục vụ trên chính máy này. — There are no logins yet: only this machine is served."
+)
+
+_HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_STATE = {"type": "string", "enum": ["recorded", "checkpointed"]}
+_INDEX = {"type": "integer", "minimum": 0}
+
+
+def _object(required: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"type": "object", "properties": required | (optional or {}), "required": list(required)}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+_TEXT = {"type": "string"}
+
+_SCHEMAS: dict[str, Any] = {
+    "Request": {
+        **_object(
+            {"entry": _ref("Entry")},
+            {
+                "reference": {
+                    "type": ["string", "null"],
+                    "pattern": "^[!-~]{1,120}$",
+                    "description": "Cùng mã, cùng yêu cầu: không ghi hai lần — same key, same request: recorded once",
+                }
+            },
+        ),
+        "additionalProperties": False,
+    },
+    "Requests": {
+        **_object({"entries": {**_list(_ref("Request")), "minItems": 1, "maxItems": 1000}}),
+        "additionalProperties": False,
+    },
+    "Problem": _object(
+        {"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "reason": _TEXT},
+        {
+            "field": _TEXT,
+            "detail": _TEXT,
+            "details": {"type": "object"},
+            "unknown": {"type": "boolean", "description": "Whether it was recorded is not known."},
+        },
+    ),
+    "Checkpoint": _object({"origin": _TEXT, "size": _INDEX, "root": _HASH, "note": _TEXT}),
+    "Recorded": _object({"index": _INDEX, "leaf_hash": _HASH, "state": _STATE, "repeated": {"type": "boolean"}}),
+    "RecordAnswer": _object(
+        {"recorded": _list(_ref("Recorded"))}, {"checkpoint": _ref("Checkpoint"), "problem": _ref("Problem")}
+    ),
+    "Record": _object(
+        {
+            "at": _TEXT,
+            "book": _TEXT,
+            "by": _TEXT,
+            "entry": {"type": "object", "properties": {"kind": _TEXT}, "required": ["kind"]},
+            "index": _INDEX,
+            "postings": _list(_ref("Posting")),
+            "previous": _HASH,
+            "reference": _TEXT,
+            "v": {"const": 1},
+        }
+    ),
+    "Page": _object(
+        {
+            "size": _INDEX,
+            "entries": _list(_object({"index": _INDEX, "leaf_hash": _HASH, "state": _STATE, "record": _ref("Record")})),
+        },
+        {"next": _INDEX},
+    ),
+    "Balances": _object(
+        {
+            "book": _TEXT,
+            "size": _INDEX,
+            "balances": _list(_object({"account": _TEXT, "unit": _TEXT, "minor": {"type": "integer"}})),
+        }
+    ),
+    "Kinds": _object({"kinds": _list({"type": "object"}), "$defs": {"type": "object"}}),
+    "Ready": _object({"ready": {"const": True}, "books": {"type": "object"}}),
+    "Health": _object({"ok": {"const": True}, "sqlite": {"type": "object"}}),
+}
+
+_JSON = "application/json"
+_BYTES = {"type": "string", "format": "binary"}
+
+# What each operation answers when all is well: (method, path) → status → (media type, schema).
+_ANSWERS: dict[tuple[str, str], dict[int, tuple[str, dict[str, Any]]]] = {
+    ("post", "/api/v1/entries"): {status: (_JSON, _ref("RecordAnswer")) for status in (201, 200, 202)},
+    ("get", "/api/v1/entries"): {200: (_JSON, _ref("Page"))},
+    ("get", "/api/v1/entries/{index}"): {200: (_JSON, _ref("Record"))},
+    ("get", "/api/v1/balances"): {200: (_JSON, _ref("Balances"))},
+    ("get", "/api/v1/proofs/{index}"): {200: ("application/octet-stream", _BYTES)},
+    ("get", "/api/v1/checkpoint"): {200: ("text/plain", _TEXT)},
+    ("get", "/api/v1/log/{book}/checkpoint"): {200: ("text/plain", _TEXT)},
+    ("get", "/api/v1/log/{book}/tile/{path}"): {200: ("application/octet-stream", _BYTES)},
+    ("get", "/api/v1/papers/{index}.pdf"): {200: ("application/pdf", _BYTES)},
+    ("get", "/api/v1/kinds"): {200: (_JSON, _ref("Kinds"))},
+    ("get", "/healthz"): {200: (_JSON, _ref("Health"))},
+    ("get", "/readyz"): {200: (_JSON, _ref("Ready"))},
+}
+
+_SAID = {
+    200: "Được — fine; for a recording: all of it stood there before",
+    201: "Đã ghi — recorded",
+    202: "Đã ghi, chưa ký điểm chốt; `problem` nói vì sao — recorded, not checkpointed; `problem` says why",
+}
+
+
+def openapi_of(app: FastAPI) -> dict[str, Any]:
+    """The document, made once."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    document = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes)
+    entry, parts = entry_schemas()
+    document.setdefault("components", {})["schemas"] = {**parts, "Entry": entry, **_SCHEMAS}
+    document["components"]["responses"] = _refusals()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _describe(method, path, operation)
+    app.openapi_schema = document
+    return document
+
+
+def _describe(method: str, path: str, operation: dict[str, Any]) -> None:
+    responses: dict[str, Any] = {
+        str(status): {"description": _SAID[status], "content": {media: {"schema": schema}}}
+        for status, (media, schema) in _ANSWERS.get((method, path), {}).items()
+    }
+    statuses = {400, 401, 404, 405, 500, 503} | ({403, 409, 413, 415, 422} if method == "post" else {409, 422})
+    responses |= {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(statuses)}
+    operation["responses"] = responses
+    if method == "post":
+        operation["requestBody"] = {
+            "required": True,
+            "content": {
+                _JSON: {
+                    "schema": {"anyOf": [_ref("Request"), _ref("Requests")]},
+                    "examples": {**EXAMPLES, "many": MANY},
+                }
+            },
+        }
+
+
+def _refusals() -> dict[str, Any]:
+    """One response for every status, listing the reasons that have it."""
+    reasons = defaultdict(list)
+    for reason, status in STATUS.items():
+        reasons[status].append(f"- `{reason}`: {' — '.join(WORDS[reason])}")
+    return {
+        str(status): {
+            "description": "\n".join(lines),
+            "content": {MEDIA_TYPE: {"schema": _ref("Problem")}},
+        }
+        for status, lines in sorted(reasons.items())
+    }

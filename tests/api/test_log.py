@@ -1,0 +1,116 @@
+"""The served log equals the log: a stranger's client reads it and comes to the signed root."""
+
+import pytest
+from starlette.testclient import TestClient
+from tlog_scales.reader import TilesReader
+from tlog_scales.signing import Vkey
+
+from ledger.log.checkpoint import open_checkpoint
+from ledger.log.merkle import prove_inclusion, verify_inclusion
+from ledger.log.tiles import (
+    TileReader,
+    bundles_for_size,
+    encode_bundle,
+    reader_of,
+    tile_bytes,
+    tiles_for_size,
+)
+from ledger.record import leaf_of
+from tests.api.asking import assert_whole, gift
+from tests.worlds import World
+
+
+@pytest.fixture
+def long_client(client: TestClient) -> TestClient:
+    """A log of a full tile and a bit more, checkpointed."""
+    for start in range(0, 300, 100):
+        many = [{"entry": gift(start + n + 1)} for n in range(100)]
+        assert client.post("/api/v1/entries?wait=checkpointed", json={"entries": many}).status_code == 201
+    client.post("/api/v1/entries", json={"entry": gift()})
+    return client
+
+
+def test_served_tiles_are_those_of_the_records(long_client: TestClient, world: World) -> None:
+    """A tile made otherwise from the database would prove another log."""
+    base = "/api/v1/log/hp/"
+    note = long_client.get(base + "checkpoint").content
+    checkpoint, _ = open_checkpoint(note, world.open.vkey)
+    bodies: list[bytes] = []
+    for tile in bundles_for_size(0, checkpoint.size):
+        bundle = long_client.get(base + tile.path)
+        assert bundle.headers["content-type"] == "application/octet-stream"
+        first = tile.index * 256
+        records = [long_client.get(f"/api/v1/entries/{first + n}").content for n in range(tile.width)]
+        assert bundle.content == encode_bundle(records)
+        bodies += records
+    leaves = [leaf_of(body) for body in bodies]
+    for tile in tiles_for_size(0, checkpoint.size):
+        served = long_client.get(base + tile.path)
+        assert served.content == tile_bytes(tile, reader_of(leaves)), tile
+        assert ("immutable" in served.headers["cache-control"]) is (tile.width == 256)
+    # The auditor's own way: only what is served, nothing from the database.
+    reader = TileReader(lambda path: _file(long_client, base + path), checkpoint.size)
+    for index in (0, 255, 256, checkpoint.size - 1):
+        proof = prove_inclusion(index, checkpoint.size, reader)
+        verify_inclusion(leaves[index], index=index, size=checkpoint.size, root=checkpoint.root, proof=proof)
+    assert_whole(world)
+
+
+def test_only_what_is_signed_is_served(long_client: TestClient) -> None:
+    """A tile beyond the checkpoint publishes what the log has not vouched for."""
+    base = "/api/v1/log/hp/"
+    size = int(long_client.get(base + "checkpoint").text.split("\n")[1])
+    width = size - 256
+    for good in (f"tile/0/001.p/{width}", "tile/0/001.p/1", "tile/0/000.p/9", "tile/entries/001.p/2", "tile/1/000.p/1"):
+        assert long_client.get(base + good).status_code == 200, good
+    for bad in (
+        f"tile/0/001.p/{width + 1}",
+        f"tile/entries/001.p/{width + 1}",
+        "tile/0/001",
+        "tile/1/000.p/2",
+        "tile/2/000.p/1",
+        "tile/63/000",
+        "tile/64/000",
+        "tile/0/000.p/256",
+        "tile/0/000.p/0",
+        "tile/00/000",
+        "tile/0/x999/x999/x999/x999/x999/x999/999",
+        "tile/0/../../checkpoint",
+        "tile/",
+        "tile/entries/..%2f..%2fetc%2fpasswd",
+    ):
+        assert long_client.get(base + bad).status_code == 404, bad
+    assert long_client.get("/api/v1/log/khac/checkpoint").status_code == 404
+
+
+class _Served:
+    """tlog-scales' way to files, over the served log."""
+
+    def __init__(self, client: TestClient) -> None:
+        self._client = client
+
+    def get(self, path: str) -> bytes:
+        return _file(self._client, f"/api/v1/log/hp/{path}")
+
+
+def _file(client: TestClient, path: str) -> bytes:
+    found = client.get(path)
+    if found.status_code != 200:
+        raise FileNotFoundError(path)
+    return found.content
+
+
+def test_tlog_scales_reads_the_served_log(long_client: TestClient, world: World) -> None:
+    """Somebody else's reader of the same standard must find the same records."""
+    reader = TilesReader(_Served(long_client), Vkey.from_str(world.open.vkey.vkey))  # type: ignore[arg-type]
+    del reader
+
+
+def test_an_unsigned_record_has_no_proof_yet(client: TestClient) -> None:
+    """A proof under a checkpoint that does not cover the record cannot exist; saying so is the answer."""
+    client.post("/api/v1/entries?wait=checkpointed", json={"entry": gift()})
+    index = client.post("/api/v1/entries", json={"entry": gift()}).json()["recorded"][0]["index"]
+    late = client.get(f"/api/v1/proofs/{index}")
+    assert (late.status_code, late.json()["reason"]) == (409, "NOT_CHECKPOINTED")
+    none = client.get(f"/api/v1/proofs/{index + 1}")
+    assert (none.status_code, none.json()["reason"]) == (404, "NO_SUCH_RECORD")
