@@ -17,7 +17,7 @@ from ledger.entries.book import BookOpened, ClockClamped
 from ledger.entries.union import Entry
 from ledger.group import GroupCommit
 from ledger.log.merkle import Frontier
-from ledger.record import NO_PREVIOUS, Record, RecordMalformed, decode, encode, leaf_of
+from ledger.record import NO_PREVIOUS, Record, decode, encode, leaf_of
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Key
 from ledger.replay import State, step, view_at
@@ -190,6 +190,7 @@ class _Batch:
         self._known: dict[str, tuple[int, bytes, bytes]] = {}
         self._records: dict[int, StoredRecord] = {}
         self._now = book.clock()
+        self._at = to_instant(self._now)
         state.fetch_record = self._record_of
 
     def prefetch(self, jobs: Sequence[_Job]) -> None:
@@ -250,7 +251,7 @@ class _Batch:
         return [(key, self.state.balances[key]) for key in self.balance_set]
 
     def _next(self, overlay: State, draft: Draft, by: str) -> NewRecord:
-        at = max(to_instant(self._now), overlay.at)
+        at = max(self._at, overlay.at)
         entry = draft.entry
         if not isinstance(entry, BookOpened) and overlay.size == 0:
             raise Rejected(Reason.BOOK_NOT_OPEN)
@@ -265,13 +266,8 @@ class _Batch:
             previous=overlay.leaf,
             reference=draft.reference,
         )
-        body = encode(record)
+        body, stored = encode(record)
         leaf = leaf_of(body)
-        try:
-            # Read back by the auditor's reader: what it would not take is never stored.
-            stored = decode(body)
-        except RecordMalformed as error:
-            raise Rejected(Reason.MALFORMED, str(error)) from error
         step(overlay, stored, leaf)
         self._records[stored.index] = StoredRecord(stored, leaf)
         return NewRecord(
@@ -288,7 +284,7 @@ class _Batch:
         """The machine's clock stands more than a second before the head: that itself is recorded."""
         if not overlay.at or from_instant(overlay.at) - self._now <= MAX_CLAMP:
             return []
-        entry = ClockClamped(clock_at=to_instant(self._now), head_at=overlay.at)
+        entry = ClockClamped(clock_at=self._at, head_at=overlay.at)
         # Named by the head's leaf hash, which no caller can know before: the reference is never taken.
         draft = Draft(entry, f"{by}/clock-{overlay.leaf}", b"\0" * 32)
         new = self._next(overlay, draft, by)

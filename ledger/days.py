@@ -31,7 +31,7 @@ def to_instant(moment: datetime) -> str:
 
 def from_instant(instant: str) -> datetime:
     """An instant as an aware datetime in UTC; raises ValueError when it names no real moment."""
-    return datetime.strptime(instant, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(instant.removesuffix("Z")).replace(tzinfo=UTC)
 
 
 @lru_cache(maxsize=4096)

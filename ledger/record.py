@@ -77,15 +77,22 @@ class RecordMalformed(ValueError):
         super().__init__(f"{reason}: {message}")
 
 
-def encode(record: Record) -> bytes:
-    """The record's canonical bytes: the leaf. Raises Rejected(TOO_LARGE) or Rejected(MALFORMED)."""
+def encode(record: Record) -> tuple[bytes, Record]:
+    """The record's canonical bytes, the leaf, and the record as any reader reads them.
+
+    The bytes are read back at once: a field that only construction let through, or that another reader would
+    see otherwise, is refused here. Raises Rejected(TOO_LARGE) or Rejected(MALFORMED).
+    """
     try:
         body = canonical.encode_typed(record)
-    except canonical.NotCanonical as error:
-        raise Rejected(Reason.MALFORMED, str(error), field="entry") from error
+        stored = _records.decode(body)
+    except (canonical.NotCanonical, msgspec.MsgspecError) as error:
+        raise Rejected(Reason.MALFORMED, _field_message(str(error)), field="entry") from error
+    if stored != record:
+        raise Rejected(Reason.MALFORMED, "reads back as another entry", field="entry")
     if len(body) > MAX_BYTES:
         raise Rejected(Reason.TOO_LARGE, "a record has at most 65,535 bytes", field="entry", bytes=len(body))
-    return body
+    return body, stored
 
 
 def decode(body: bytes) -> Record:
@@ -138,14 +145,6 @@ def checked_entry(data: bytes) -> Entry:
         reason = Reason.UNKNOWN_KIND if "`$.kind`" in str(error) else Reason.MALFORMED
         raise Rejected(reason, _field_message(str(error))) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Rejected(Reason.MALFORMED, str(error)) from error
-
-
-def entry_json(entry: EntryBase) -> bytes:
-    """The canonical bytes of an entry alone; raises Rejected(MALFORMED)."""
-    try:
-        return canonical.encode_typed(entry)
-    except canonical.NotCanonical as error:
         raise Rejected(Reason.MALFORMED, str(error)) from error
 
 
