@@ -30,6 +30,7 @@ purpose view holds equals what the place view holds. **Pledges** are a memo besi
 """
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -97,16 +98,20 @@ def code(account: str) -> str:
     return account.partition(":")[2]
 
 
+# Every posting asks these three, and a book posts to few accounts at a time.
+@lru_cache(maxsize=65_536)
 def is_known(account: str) -> bool:
     """Whether the account's root is in the table above."""
     return root(account) in _ROOTS
 
 
+@lru_cache(maxsize=65_536)
 def view_of(account: str) -> AccountView:
     """The view an account belongs to; KeyError for a root not in the table."""
     return _ROOTS[root(account)][0]
 
 
+@lru_cache(maxsize=65_536)
 def is_held(account: str) -> bool:
     """Whether the account's balance is something the organisation has in its hands."""
     return _ROOTS[root(account)][1]

@@ -5,6 +5,7 @@ entry names the keys it must see in `reads()` and the rows it sets in `changes()
 needs no new table.
 """
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -32,6 +33,7 @@ def encode_value(value: dict[str, Any]) -> bytes:
     return _encoder.encode(value)
 
 
+@lru_cache(maxsize=8_192)
 def decode_value(data: bytes) -> dict[str, Any]:
-    """The value of a register row."""
+    """The value of a register row. Shared: who changes it builds a new one."""
     return msgspec.json.decode(data, type=dict[str, Any])
