@@ -262,7 +262,7 @@ def _private(db: Connection, book: str, vault: Vault, first: int, last: int) -> 
 
 
 def prove(book: AnyBook, index: int) -> bytes:
-    """The `.tlog-proof` of a record under the newest checkpoint.
+    """The `.tlog-proof` of a record under the newest checkpoint; the record's bytes are its extra data.
 
     The proof is verified before it is given out. Raises Rejected(NO_SUCH_RECORD or NOT_CHECKPOINTED), QueryFailed.
     """
@@ -279,7 +279,7 @@ def prove(book: AnyBook, index: int) -> bytes:
             verify_inclusion(leaf_of(body), index=index, size=checkpoint.size, root=checkpoint.root, proof=path)
         except (LookupError, ProofFailed) as error:
             raise QueryFailed(f"the stored hashes do not lead to the signed root: {error}") from error
-    return make_proof(index, path, note.encode())
+    return make_proof(index, path, note.encode(), extra=body)
 
 
 def _parsed(note: str) -> Checkpoint:

@@ -219,7 +219,7 @@ class _Batch:
         answers: list[Recorded] = []
         number = 0
         try:
-            for number, draft in enumerate(job.drafts):
+            for number, draft in enumerate(job.drafts):  # noqa: B007  # names the refused one below
                 known = _same_request(self._known, draft)
                 if known is None:
                     if not records and not self.new:

@@ -1,8 +1,8 @@
 """Amounts: an integer of a unit's smallest parts, and the units themselves.
 
-A unit is a currency (`VND`, three capitals, ISO 4217) or a kind of goods (`sua-hop-180ml`, small letters
-with a hyphen or digit somewhere, listed by a `goods_listed` entry). One đồng is `Amount(minor=1, unit="VND")`; one carton of milk
-is `Amount(minor=1, unit="sua-hop-180ml")`. Floats never appear.
+A unit is a currency (`VND`, three capitals, ISO 4217) or a kind of goods (`sua-hop-180ml`, small letters, digits
+and hyphens, listed by a `goods_listed` entry). One đồng is `Amount(minor=1, unit="VND")`; one carton of milk is
+`Amount(minor=1, unit="sua-hop-180ml")`. Floats never appear.
 """
 
 import re

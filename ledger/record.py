@@ -14,7 +14,7 @@ import msgspec
 
 from ledger.accounts import CODE, Code, Posting
 from ledger.days import Instant
-from ledger.entries.base import EntryBase, Index, Sha256
+from ledger.entries.base import Index, Sha256
 from ledger.entries.union import KINDS, Entry
 from ledger.log import canonical
 from ledger.log.merkle import leaf_hash
@@ -140,7 +140,8 @@ def _require_same(body: bytes, record: msgspec.Struct) -> None:
 def checked_entry(data: bytes) -> Entry:
     """An entry read from JSON, every field checked; raises Rejected(MALFORMED or UNKNOWN_KIND) naming the field."""
     try:
-        return _entries.decode(data)
+        entry: Entry = _entries.decode(data)
+        return entry
     except msgspec.ValidationError as error:
         reason = Reason.UNKNOWN_KIND if "`$.kind`" in str(error) else Reason.MALFORMED
         raise Rejected(reason, _field_message(str(error))) from error

@@ -159,4 +159,3 @@ def _described(kind: types.Type) -> str:
             return " | ".join(str(value) for value in kind.values)
         case _:
             return "chữ / text"
-

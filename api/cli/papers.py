@@ -17,9 +17,7 @@ Output = Annotated[Path | None, typer.Option("-o", "--output", help="Tệp hoặ
 Gift = Annotated[int, typer.Argument(help="Số bản ghi của khoản ủng hộ — index of the gift")]
 
 
-def receipt(
-    session: Session, gift: Gift, part: Part = None, issued_on: Day = None, output: Output = None
-) -> Answer:
+def receipt(session: Session, gift: Gift, part: Part = None, issued_on: Day = None, output: Output = None) -> Answer:
     """Giấy xác nhận ủng hộ — a donation receipt."""
     return _shown(_paper(session, "receipt", gift, part, issued_on, None, None, output))
 
@@ -27,7 +25,9 @@ def receipt(
 def certificate(
     session: Session,
     gift: Gift,
-    decision: Annotated[str | None, typer.Option(help="Số quyết định của Hội đồng — number of the board's decision")] = None,
+    decision: Annotated[
+        str | None, typer.Option(help="Số quyết định của Hội đồng — number of the board's decision")
+    ] = None,
     decided_on: Day = None,
     part: Part = None,
     issued_on: Day = None,
@@ -39,7 +39,9 @@ def certificate(
 
 def certificates(
     session: Session,
-    all_gifts: Annotated[bool, typer.Option("--all", help="Mọi khoản ủng hộ chưa có giấy — every gift without one")] = False,
+    all_gifts: Annotated[
+        bool, typer.Option("--all", help="Mọi khoản ủng hộ chưa có giấy — every gift without one")
+    ] = False,
     decision: Annotated[str | None, typer.Option(help="Số quyết định của Hội đồng")] = None,
     decided_on: Day = None,
     least: Annotated[int, typer.Option(help="Từ số tiền này (đồng) — gifts of at least this")] = 1,

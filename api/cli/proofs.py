@@ -13,19 +13,20 @@ def verify(
     tiles: Annotated[str | None, typer.Option(help="Thư mục hoặc URL tlog-tiles — a tiles folder or URL")] = None,
     vkey: Annotated[str | None, typer.Option(help="Khóa công khai đã ghim — the pinned public key, or a file")] = None,
     since: Annotated[Path | None, typer.Option(help="Checkpoint cũ đã lưu — an older checkpoint you kept")] = None,
-    database: Annotated[bool, typer.Option("--database", help="So từng dòng lưu trữ — compare every stored row")] = False,
+    database: Annotated[
+        bool, typer.Option("--database", help="So từng dòng lưu trữ — compare every stored row")
+    ] = False,
 ) -> Answer:
     """Kiểm toán toàn sổ — the full audit: leaves, chain, root, rules of money, and with --database every row."""
     from ledger.log.note import VerifierKey
 
     saved = None if since is None else since.read_bytes()
     if tiles is not None:
-        from audit.sources import open_tiles
         from audit.verify import verify_tiles
 
         if vkey is None:
-            raise Misuse("--tiles cần --vkey: khóa do máy chủ tự khai thì không tin được — a key offered by the server is never trusted")
-        report = verify_tiles(open_tiles(tiles), VerifierKey.parse(_text_or_file(vkey)), saved=saved)
+            raise Misuse("--tiles cần --vkey đã ghim — needs the pinned --vkey; a key the server offers proves nothing")
+        report = verify_tiles(tiles, VerifierKey.parse(_text_or_file(vkey)), saved=saved)
     else:
         from audit.database import verify_home
 
@@ -52,7 +53,13 @@ def checkpoint(session: Session) -> Answer:
     """Ký checkpoint ngay — sign the book as it stands now."""
     signed, note = session.opened.checkpointer.run()
     vkey = session.opened.vkey.vkey
-    document = {"origin": signed.origin, "size": signed.size, "root": signed.root.hex(), "vkey": vkey, "note": note.decode()}
+    document = {
+        "origin": signed.origin,
+        "size": signed.size,
+        "root": signed.root.hex(),
+        "vkey": vkey,
+        "note": note.decode(),
+    }
     return Answer(document, (note.decode().rstrip("\n"),))
 
 
@@ -63,7 +70,6 @@ def prove(
 ) -> Answer:
     """Viết bằng chứng .tlog-proof của một bản ghi — write the inclusion proof of one record."""
     from audit.queries import prove as make
-
     from ledger.files import write_durably
 
     path = output or Path(f"{session.opened.code}-{index}.tlog-proof")
@@ -75,7 +81,9 @@ def check(
     session: Session,
     file: Annotated[Path, typer.Argument(help="Giấy PDF hoặc tệp .tlog-proof — a PDF or proof")],
     vkey: Annotated[str | None, typer.Option(help="Khóa công khai đã ghim — the pinned public key, or a file")] = None,
-    record_file: Annotated[Path | None, typer.Option("--record", help="Bản ghi, nếu bằng chứng không kèm — the record's bytes")] = None,
+    record_file: Annotated[
+        Path | None, typer.Option("--record", help="Bản ghi, nếu bằng chứng không kèm — the record's bytes")
+    ] = None,
 ) -> Answer:
     """Kiểm tra ngoại tuyến một giấy chứng nhận hoặc bằng chứng — check a paper or proof offline."""
     from ledger.log.note import VerifierKey
@@ -122,17 +130,25 @@ def _check_paper(session: Session, data: bytes, key: Any, *, ask_home: bool) -> 
         "origin": paper.checkpoint.origin,
         "revoked": revoked,
     }
-    amount = f"{format_vnd(paper.minor)} ({amount_line(paper.minor)})" if paper.unit == "VND" else f"{paper.minor} {paper.unit}"
+    amount = (
+        f"{format_vnd(paper.minor)} ({amount_line(paper.minor)})"
+        if paper.unit == "VND"
+        else f"{paper.minor} {paper.unit}"
+    )
     lines = [
         "ĐÃ THU HỒI — REVOKED" if findings else "ĐÚNG — genuine",
         f"Theo bản ghi trong nhật ký, không phải theo trang giấy — from the RECORD, not the page: {paper.issuer}",
-        f"Số / number {paper.number}/{paper.issued_on.year}, bản ghi / record {paper.index}, mã ngắn / short code {paper.short_code}",
-        f"Khoản ủng hộ / gift {paper.gift}: {amount}, nguồn / fund {paper.fund}, ngày / day {paper.received_on:%d/%m/%Y}",
+        f"Số / number {paper.number}/{paper.issued_on.year}, bản ghi / record {paper.index}, "
+        f"mã ngắn / short code {paper.short_code}",
+        f"Khoản ủng hộ / gift {paper.gift}: {amount}, nguồn / fund {paper.fund}, "
+        f"ngày / day {paper.received_on:%d/%m/%Y}",
         f"Người ủng hộ / donor: {paper.name or '—'}",
         f"Checkpoint {paper.checkpoint.size} bản ghi / records",
     ]
     if revoked is None:
-        lines.append("Không biết ngoại tuyến: giấy có bị thu hồi sau đó không — offline, later revocation cannot be known")
+        lines.append(
+            "Không biết ngoại tuyến: giấy có bị thu hồi sau đó không — offline, later revocation cannot be known"
+        )
     return Answer(document, lines, code=FINDINGS if findings else DONE)
 
 
@@ -169,12 +185,12 @@ def _check_proof(data: bytes, key: Any, body: bytes | None) -> Answer:
         "root": signed.root.hex(),
         "record": body.decode(),
     }
-    return Answer(document, ("ĐÚNG — the record is in the log", body.decode(), f"Checkpoint {signed.size}, {signed.origin}"))
+    return Answer(
+        document, ("ĐÚNG — the record is in the log", body.decode(), f"Checkpoint {signed.size}, {signed.origin}")
+    )
 
 
-def tiles(
-    session: Session, folder: Annotated[Path, typer.Argument(help="Thư mục kết quả — output folder")]
-) -> Answer:
+def tiles(session: Session, folder: Annotated[Path, typer.Argument(help="Thư mục kết quả — output folder")]) -> Answer:
     """Viết nhật ký thành tlog-tiles để ai cũng kiểm tra được — write the log as tlog-tiles."""
     from audit.queries import write_tiles
 

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,6 +65,25 @@ class Session:
         if self._opened is None:
             self._opened = self.home.open_book(self.book_code)
         return self._opened
+
+    def signed(self, answer: "Answer") -> "Answer":
+        """The answer of a command that recorded something, once a checkpoint covers it.
+
+        A refusing signer takes nothing back: the answer stands, says so, and ends with exit code 1.
+        """
+        from ledger.signing import SignerRefused
+
+        try:
+            self.opened.checkpointer.run()
+        except SignerRefused as error:
+            warning = f"Đã ghi nhưng chưa ký được — recorded, but not signed: {error}"
+            return replace(
+                answer,
+                lines=(*answer.lines, warning),
+                document={**answer.document, "unsigned": str(error)},
+                code=FINDINGS,
+            )
+        return answer
 
     @property
     def today(self) -> date:
@@ -143,6 +162,8 @@ def _kind_of(error: Exception) -> tuple[int, str]:
     """Exit code and reason of what is not a refusal. What we did not foresee is «could not tell», never a traceback."""
     from sqlalchemy.exc import SQLAlchemyError
 
+    from audit.queries import QueryFailed
+    from audit.sources import SourceUnavailable
     from certificates.check import PaperFalse
     from ledger.log.merkle import ProofFailed
     from ledger.log.note import NoteRejected
@@ -161,6 +182,8 @@ def _kind_of(error: Exception) -> tuple[int, str]:
         (TileRejected, FINDINGS, "TILE_REJECTED"),
         (RecordMalformed, FINDINGS, "RECORD_MALFORMED"),
         (VaultDamaged, FINDINGS, "VAULT_DAMAGED"),
+        (QueryFailed, FINDINGS, "QUERY_FAILED"),
+        (SourceUnavailable, UNKNOWN, "SOURCE_UNAVAILABLE"),
         (CommitUnknown, UNKNOWN, "COMMIT_UNKNOWN"),
         (StoreUnavailable, UNKNOWN, "STORE_UNAVAILABLE"),
         (SchemaOld, UNKNOWN, "SCHEMA_OLD"),

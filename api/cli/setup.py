@@ -24,6 +24,7 @@ def init(
         book, name, by=session.actor, origin=origin, regime=regime, seat=seat, four_eyes_above=above
     )
     entry = opened.opened
+    opened.checkpointer.run()
     document = {"book": opened.code, "origin": entry.origin, "vkey": opened.vkey.vkey}
     return Answer(
         document,
@@ -55,9 +56,8 @@ def account_open(
     if number is not None:
         entry["number"] = number
     recorded = session.opened.requests.submit([{"entry": entry}], session.actor)[0]
-    return Answer(
-        {"account": place, "index": recorded.index}, (f"Đã mở {place} — opened, số bản ghi / record {recorded.index}",)
-    )
+    document = {"account": place, "index": recorded.index}
+    return session.signed(Answer(document, (f"Đã mở {place} — opened, số bản ghi / record {recorded.index}",)))
 
 
 def serve(

@@ -20,7 +20,9 @@ def import_statement(
     format: Annotated[str | None, typer.Option("--format", help="Kiểu tệp, nếu không tự nhận ra được")] = None,
     opening: Annotated[int | None, typer.Option(help="Số dư đầu kỳ, đơn vị nhỏ nhất — opening, minor units")] = None,
     closing: Annotated[int | None, typer.Option(help="Số dư cuối kỳ — closing, minor units")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Chỉ xem từng dòng, không ghi gì — record nothing")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Chỉ xem từng dòng, không ghi gì — record nothing")
+    ] = False,
 ) -> Answer:
     """Nhập sao kê ngân hàng: tiền vào, tiền ra — import a bank statement."""
     from ledger.intake import Intake
@@ -39,7 +41,7 @@ def import_statement(
             progress=progress,
             verdict=rows.append if dry_run else None,
         )
-    document = {
+    document: dict[str, Any] = {
         "lines": result.lines,
         "recorded": result.recorded,
         "matched": result.matched,
@@ -52,12 +54,13 @@ def import_statement(
         "statement": result.statement,
     }
     lines = (
-        f"{result.lines} dòng: ghi mới {result.recorded} (khớp cam kết {result.matched}, chờ xác định "
-        f"{result.suspense}), đã có từ trước {result.duplicates} — lines: recorded (matched, in suspense), already there",
-        f"Số dư đầu kỳ {result.opening}, cuối kỳ {result.closing}, đối chiếu: {result.control} — opening, closing, control",
+        f"{result.lines} dòng / lines: ghi mới / recorded {result.recorded} (khớp cam kết / matched {result.matched}, "
+        f"chờ xác định / in suspense {result.suspense}), đã có từ trước / already there {result.duplicates}",
+        f"Số dư đầu kỳ / opening {result.opening}, cuối kỳ / closing {result.closing}, "
+        f"đối chiếu / control: {result.control}",
     )
     if not dry_run:
-        return Answer(document, lines)
+        return session.signed(Answer(document, lines))
     document["rows"] = rows
     heads = list(rows[0]) if rows else []
     return Answer(document, lines, (heads, [[str(row.get(head, "")) for head in heads] for row in rows]))
@@ -114,7 +117,8 @@ def record(
         f"dòng {r['line']}: " + (f"bản ghi {r['index']} {r['leaf_hash']}" if "index" in r else f"{r['message']}")
         for r in results
     ]
-    return Answer(document, lines, code=FINDINGS if refused else DONE)
+    answer = Answer(document, lines, code=FINDINGS if refused else DONE)
+    return session.signed(answer) if len(results) > refused else answer
 
 
 def _request(line: bytes) -> object:
@@ -165,10 +169,9 @@ def new(
     if reference is not None:
         request["reference"] = reference
     recorded = session.opened.requests.submit([request], session.actor)[0]
-    return Answer(
-        {"index": recorded.index, "leaf_hash": recorded.leaf_hash.hex(), "repeated": recorded.repeated},
-        (f"Bản ghi {recorded.index} — record, leaf hash {recorded.leaf_hash.hex()}",),
-    )
+    document = {"index": recorded.index, "leaf_hash": recorded.leaf_hash.hex(), "repeated": recorded.repeated}
+    said = f"Bản ghi {recorded.index} — record, leaf hash {recorded.leaf_hash.hex()}"
+    return session.signed(Answer(document, (said,)))
 
 
 def suspense(

@@ -11,9 +11,7 @@ import msgspec
 
 from ledger.accounts import Code, MoneyPlace, Posting, move
 from ledger.entries.base import (
-    Change,
     EntryBase,
-    Key,
     MoneyFact,
     Person,
     Sha256,
@@ -28,6 +26,7 @@ from ledger.entries.restrictions import check_fund_place, check_use, refuse_shor
 from ledger.money import Amount, is_currency
 from ledger.places import CommuneCode, ProvinceCode
 from ledger.refusals import Reason, Rejected
+from ledger.registers import Change, Key
 
 Heads = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
 
@@ -106,9 +105,7 @@ class PaymentOrdered(EntryBase, frozen=True, kw_only=True):
         if not is_currency(self.amount.unit):
             raise Rejected(Reason.UNIT_DIFFERS, "an order pays money", field="amount")
         check_place(view, self.place, self.amount.unit)
-        allocation = needed(
-            view, "allocation", self.allocation, Reason.NO_SUCH_ALLOCATION, field="allocation"
-        )
+        allocation = needed(view, "allocation", self.allocation, Reason.NO_SUCH_ALLOCATION, field="allocation")
         fund = needed(view, "fund", allocation["fund"], Reason.NO_SUCH_FUND, field="allocation")
         check_fund_place(fund, self.place)
         refuse_shortfall(view, allocation["fund"], self.amount.unit)
@@ -236,9 +233,7 @@ class Delivered(EntryBase, frozen=True, kw_only=True):
     shortfall: Shortfall | None = None
 
     def postings(self) -> tuple[Posting, ...]:
-        used = split_shortfall(
-            self.amount, f"handed:{self.handed}", f"used:{self.allocation}", self.shortfall
-        )
+        used = split_shortfall(self.amount, f"handed:{self.handed}", f"used:{self.allocation}", self.shortfall)
         return (*used, move(self.amount, f"advance:{self.holder}", "outside"))
 
     def reads(self) -> tuple[Key, ...]:
@@ -261,18 +256,14 @@ class Delivered(EntryBase, frozen=True, kw_only=True):
 
     def changes(self, view: View) -> tuple[Change, ...]:
         check_handed(view, self.handed, holder=self.holder, allocation=self.allocation, field="handed")
-        allocation = needed(
-            view, "allocation", self.allocation, Reason.NO_SUCH_ALLOCATION, field="allocation"
-        )
+        allocation = needed(view, "allocation", self.allocation, Reason.NO_SUCH_ALLOCATION, field="allocation")
         if allocation["fund"] != self.fund:
             raise Rejected(Reason.OUTSIDE_RESTRICTION, "the allocation is of another fund", field="fund")
         if (self.scope is None) == (self.hidden is None):
             raise Rejected(Reason.MALFORMED, "either an open or a hidden scope", field="scope")
         if self.hidden is not None:
             if self.delivered_on.day != 1:
-                raise Rejected(
-                    Reason.SMALL_GROUP_OPEN, "a hidden delivery names its month only", field="delivered_on"
-                )
+                raise Rejected(Reason.SMALL_GROUP_OPEN, "a hidden delivery names its month only", field="delivered_on")
             return ()
         return self._open_scope(view, allocation)
 
@@ -282,9 +273,7 @@ class Delivered(EntryBase, frozen=True, kw_only=True):
             return ()
         k = needed(view, "book", "opened", Reason.BOOK_NOT_OPEN, field="book")["k"]
         if scope.heads < k:
-            raise Rejected(
-                Reason.SMALL_GROUP_OPEN, "fewer children than may stand open", field="scope.heads", k=k
-            )
+            raise Rejected(Reason.SMALL_GROUP_OPEN, "fewer children than may stand open", field="scope.heads", k=k)
         needed(view, "commune", scope.commune, Reason.NO_SUCH_COMMUNE, field="scope.commune")
         if scope.activity != allocation["activity"]:
             raise Rejected(Reason.OUTSIDE_RESTRICTION, field="scope.activity", activity=scope.activity)
@@ -302,15 +291,11 @@ def hand(view: View, handed: str, *, allocation: str, holder: str, field: str) -
     return (Change("handed", handed, {"allocation": allocation, "holder": holder, "index": view.index}),)
 
 
-def check_handed(
-    view: View, handed: str, *, holder: str, field: str, allocation: str | None = None
-) -> dict[str, Any]:
+def check_handed(view: View, handed: str, *, holder: str, field: str, allocation: str | None = None) -> dict[str, Any]:
     """The order or issue exists and names this holder (and allocation)."""
     row = needed(view, "handed", handed, Reason.NO_SUCH_ORDER, field=field)
     if row["holder"] != holder:
         raise Rejected(Reason.HOLDER_DIFFERS, field="holder", holder=holder)
     if allocation is not None and row["allocation"] != allocation:
-        raise Rejected(
-            Reason.OUTSIDE_RESTRICTION, "of another allocation", field="allocation", allocation=allocation
-        )
+        raise Rejected(Reason.OUTSIDE_RESTRICTION, "of another allocation", field="allocation", allocation=allocation)
     return row

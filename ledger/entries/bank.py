@@ -6,20 +6,11 @@ from typing import ClassVar
 import msgspec
 
 from ledger.accounts import BankPlace, CashPlace, Code, Posting, move
-from ledger.entries.base import (
-    Change,
-    Key,
-    MoneyFact,
-    Shortfall,
-    View,
-    check_place,
-    missing_part,
-    needed,
-    split_shortfall,
-)
+from ledger.entries.base import MoneyFact, Shortfall, View, check_place, missing_part, needed, split_shortfall
 from ledger.entries.restrictions import check_fund_place
 from ledger.money import Amount
 from ledger.refusals import Reason, Rejected
+from ledger.registers import Change, Key
 
 
 class BankFeeCharged(MoneyFact, frozen=True, kw_only=True):
@@ -37,9 +28,7 @@ class BankFeeCharged(MoneyFact, frozen=True, kw_only=True):
         return self.amount
 
     def postings(self) -> tuple[Posting, ...]:
-        return self.went_out(
-            *split_shortfall(self.amount, f"fund:{self.fund}", f"costs:{self.fund}", self.shortfall)
-        )
+        return self.went_out(*split_shortfall(self.amount, f"fund:{self.fund}", f"costs:{self.fund}", self.shortfall))
 
     def reads(self) -> tuple[Key, ...]:
         return (*self.line_reads(), Key("fund", self.fund))

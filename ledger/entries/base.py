@@ -38,9 +38,7 @@ Tag = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$(?!\n)")]
 LineKey = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}-[0-9]{1,4}$(?!\n)")]
 Index = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 # Open text is about things, never about people; it is short and on one line.
-Title = Annotated[
-    str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$")
-]
+Title = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$")]
 
 
 class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -265,9 +263,7 @@ class MoneyFact(LineFact, frozen=True, kw_only=True):
             return self.take_line(view, moved.unit)
         check_place(view, self.place, moved.unit)
         if self.line is not None or self.statement is not None:
-            raise Rejected(
-                Reason.MALFORMED, "an entry takes a line or parts in suspense, not both", field="parts"
-            )
+            raise Rejected(Reason.MALFORMED, "an entry takes a line or parts in suspense, not both", field="parts")
         if sum(part.minor for part in self.parts) != moved.minor:
             raise Rejected(Reason.PARTS_DIFFER, "the parts do not add up to the amount", field="parts")
         if len({part.line for part in self.parts}) != len(self.parts):
@@ -277,9 +273,7 @@ class MoneyFact(LineFact, frozen=True, kw_only=True):
             if line is None or line["place"] != self.place:
                 raise Rejected(Reason.NO_SUCH_LINE, field=f"parts[{number}]")
             if sign * view.balance(f"suspense:{part.line}", moved.unit) < part.minor:
-                raise Rejected(
-                    Reason.PARTS_DIFFER, "less than that waits in suspense", field=f"parts[{number}]"
-                )
+                raise Rejected(Reason.PARTS_DIFFER, "less than that waits in suspense", field=f"parts[{number}]")
         return ()
 
 
@@ -307,9 +301,7 @@ def needed(view: View, register: str, key: str, reason: Reason, *, field: str) -
     return row
 
 
-def split_shortfall(
-    amount: Amount, source: str, destination: str, shortfall: Shortfall | None
-) -> tuple[Posting, ...]:
+def split_shortfall(amount: Amount, source: str, destination: str, shortfall: Shortfall | None) -> tuple[Posting, ...]:
     """`source → destination`, the part named by `shortfall` taken from `shortfall:<fund>` instead."""
     if shortfall is None:
         return (move(amount, source, destination),)

@@ -7,9 +7,10 @@ import msgspec
 
 from ledger.accounts import Code, Place, Posting, move
 from ledger.days import Instant
-from ledger.entries.base import Change, EntryBase, Key, Sha256, Title, View, check_place, needed
+from ledger.entries.base import EntryBase, Sha256, Title, View, check_place, needed
 from ledger.money import Amount, Currency, PositiveMinor, is_currency
 from ledger.refusals import Reason, Rejected
+from ledger.registers import Change, Key
 
 MINIMUM_K = 5
 
@@ -77,9 +78,7 @@ class PlaceOpened(EntryBase, frozen=True, kw_only=True):
 
     def changes(self, view: View) -> tuple[Change, ...]:
         if (self.currency is None) != self.place.startswith("stock:"):
-            raise Rejected(
-                Reason.MALFORMED, "a bank or cash place has one currency, a store none", field="currency"
-            )
+            raise Rejected(Reason.MALFORMED, "a bank or cash place has one currency, a store none", field="currency")
         refuse_alike(view, self.place, taken=view.register("place", self.place) is not None, field="place")
         value: dict[str, object] = {"index": view.index}
         if self.currency is not None:

@@ -6,10 +6,11 @@ from typing import ClassVar
 import msgspec
 
 from ledger.accounts import Code
-from ledger.entries.base import Change, EntryBase, Key, Title, View, needed
+from ledger.entries.base import EntryBase, Title, View, needed
 from ledger.money import GoodsUnit
 from ledger.places import CommuneCode, ProvinceCode
 from ledger.refusals import Reason, Rejected
+from ledger.registers import Change, Key
 
 
 class Activity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

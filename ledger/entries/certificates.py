@@ -5,9 +5,10 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from ledger.entries.base import Change, EntryBase, Index, Key, Sha256, Title, View, is_reversed, needed
+from ledger.entries.base import EntryBase, Index, Sha256, Title, View, is_reversed, needed
 from ledger.entries.receipts import CashSheetReceived, GatewaySettled, GiftReceived, refunded
 from ledger.refusals import Reason, Rejected
+from ledger.registers import Change, Key
 
 Paper = Literal["certificate", "receipt"]
 Number = Annotated[int, msgspec.Meta(ge=1, le=9_999_999)]

@@ -6,23 +6,11 @@ from typing import ClassVar
 import msgspec
 
 from ledger.accounts import MoneyPlace, Posting, move, root
-from ledger.entries.base import (
-    Change,
-    EntryBase,
-    Index,
-    Key,
-    LineFact,
-    LineKey,
-    MoneyFact,
-    Sha256,
-    Title,
-    View,
-    is_reversed,
-    needed,
-)
+from ledger.entries.base import EntryBase, Index, LineFact, LineKey, MoneyFact, Sha256, Title, View, is_reversed, needed
 from ledger.entries.receipts import SuspensePaid, SuspenseReceived
 from ledger.money import Amount
 from ledger.refusals import Reason, Rejected
+from ledger.registers import Change, Key
 
 
 class LineBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,9 +76,7 @@ class Reversed(EntryBase, frozen=True, kw_only=True):
     def undone(self, view: View) -> tuple[Change, ...]:
         original = view.earlier(self.reversed).entry
         if isinstance(original, Reversed):
-            raise Rejected(
-                Reason.NOT_REVERSIBLE, "reverse the record itself, it holds again", field="reversed"
-            )
+            raise Rejected(Reason.NOT_REVERSIBLE, "reverse the record itself, it holds again", field="reversed")
         row = needed(view, "reversed", str(self.reversed), Reason.NO_SUCH_RECORD, field="reversed")
         return (Change("reversed", str(self.reversed), {**row, "live": False}), *original.redone(view))
 
@@ -109,9 +95,7 @@ class Reversed(EntryBase, frozen=True, kw_only=True):
             before = view.balance(account, unit)
             after = before + minor
             if root(account) == "shortfall" and after > 0:
-                raise Rejected(
-                    Reason.NOT_REVERSIBLE, "its shortfall was covered: reverse that first", field="reversed"
-                )
+                raise Rejected(Reason.NOT_REVERSIBLE, "its shortfall was covered: reverse that first", field="reversed")
             if restores and root(account) == "suspense" and not min(before, 0) <= after <= max(before, 0):
                 raise Rejected(
                     Reason.PARTS_DIFFER, "less than that waits in suspense", field="reversed", account=account

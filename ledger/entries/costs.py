@@ -4,10 +4,11 @@ from datetime import date
 from typing import ClassVar
 
 from ledger.accounts import Code, Posting, move
-from ledger.entries.base import Change, Key, MoneyFact, Title, View, needed
+from ledger.entries.base import MoneyFact, Title, View, needed
 from ledger.entries.restrictions import refuse_shortfall
 from ledger.money import Amount
 from ledger.refusals import Reason
+from ledger.registers import Change, Key
 
 
 class ManagementSpent(MoneyFact, frozen=True, kw_only=True):

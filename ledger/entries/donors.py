@@ -2,8 +2,9 @@
 
 from typing import ClassVar, Literal
 
-from ledger.entries.base import Change, EntryBase, Key, Person, View
+from ledger.entries.base import EntryBase, Person, View
 from ledger.refusals import Reason, Rejected
+from ledger.registers import Change, Key
 
 
 class DonorRegistered(EntryBase, frozen=True, kw_only=True):

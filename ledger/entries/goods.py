@@ -7,10 +7,11 @@ import msgspec
 
 from ledger.accounts import Code, Posting, StockPlace, move
 from ledger.entries.aid import check_handed, hand
-from ledger.entries.base import Change, EntryBase, Key, Sha256, View, check_place, needed
+from ledger.entries.base import EntryBase, Sha256, View, check_place, needed
 from ledger.entries.restrictions import refuse_shortfall
 from ledger.money import Amount, Currency, GoodsUnit, PositiveMinor
 from ledger.refusals import Reason, Rejected
+from ledger.registers import Change, Key
 
 
 class Bought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -93,9 +94,7 @@ class GoodsIssued(EntryBase, frozen=True, kw_only=True):
 
     def changes(self, view: View) -> tuple[Change, ...]:
         check_place(view, self.store, self.amount.unit)
-        allocation = needed(
-            view, "allocation", self.allocation, Reason.NO_SUCH_ALLOCATION, field="allocation"
-        )
+        allocation = needed(view, "allocation", self.allocation, Reason.NO_SUCH_ALLOCATION, field="allocation")
         refuse_shortfall(view, allocation["fund"], self.amount.unit)
         return hand(view, self.issue, allocation=self.allocation, holder=self.holder, field="issue")
 

@@ -6,9 +6,10 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from ledger.accounts import Code, Posting, move
-from ledger.entries.base import Change, EntryBase, Key, Person, View, needed
+from ledger.entries.base import EntryBase, Person, View, needed
 from ledger.money import Amount
 from ledger.refusals import Reason, Rejected
+from ledger.registers import Change, Key
 
 PledgeCode = Annotated[str, msgspec.Meta(pattern="^[2-9A-HJ-NP-Z]{8}$(?!\n)")]
 """Eight characters without 0, O, 1 and I, the last a check character (statements/matching.py)."""

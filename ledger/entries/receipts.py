@@ -7,10 +7,8 @@ import msgspec
 
 from ledger.accounts import BankPlace, CashPlace, Code, Posting, move
 from ledger.entries.base import (
-    Change,
     EntryBase,
     Index,
-    Key,
     LineFact,
     LineKey,
     MoneyFact,
@@ -27,6 +25,7 @@ from ledger.entries.pledges import PledgeCode
 from ledger.entries.restrictions import check_fund_place, refuse_shortfall
 from ledger.money import Amount, Minor, PositiveMinor, SignedMinor
 from ledger.refusals import Reason, Rejected
+from ledger.registers import Change, Key
 
 
 class StatementImported(EntryBase, frozen=True, kw_only=True):
@@ -134,9 +133,7 @@ class GiftReceived(MoneyFact, frozen=True, kw_only=True):
                 raise Rejected(Reason.OUTSIDE_RESTRICTION, "the pledge is for another fund", field="fund")
             left = view.balance(f"pledge:{self.pledge.pledge}", self.amount.unit)
             if self.pledge.minor > min(left, self.amount.minor):
-                raise Rejected(
-                    Reason.PARTS_DIFFER, "more than the pledge or the gift", field="pledge.minor", left=left
-                )
+                raise Rejected(Reason.PARTS_DIFFER, "more than the pledge or the gift", field="pledge.minor", left=left)
         return self.entered(view)
 
 
@@ -172,9 +169,7 @@ class CashSheetReceived(EntryBase, frozen=True, kw_only=True):
         fund = needed(view, "fund", self.fund, Reason.NO_SUCH_FUND, field="fund")
         check_fund_place(fund, self.place)
         if sum(envelope.minor for envelope in self.envelopes) != self.amount.minor:
-            raise Rejected(
-                Reason.PARTS_DIFFER, "the envelopes do not add up to the amount", field="envelopes"
-            )
+            raise Rejected(Reason.PARTS_DIFFER, "the envelopes do not add up to the amount", field="envelopes")
         return ()
 
 
@@ -368,11 +363,7 @@ class GiftRefunded(MoneyFact, frozen=True, kw_only=True):
 
     def changes(self, view: View) -> tuple[Change, ...]:
         gift = view.earlier(self.gift).entry
-        if (
-            not isinstance(gift, GiftReceived)
-            or gift.fund != self.fund
-            or gift.amount.unit != self.amount.unit
-        ):
+        if not isinstance(gift, GiftReceived) or gift.fund != self.fund or gift.amount.unit != self.amount.unit:
             raise Rejected(Reason.NOT_A_GIFT, field="gift", index=self.gift)
         refuse_shortfall(view, self.fund, self.amount.unit)
         given_back = self._given_back(view, gift)

@@ -6,11 +6,12 @@ from typing import ClassVar, Literal
 import msgspec
 
 from ledger.accounts import Code, Place, Posting, move
-from ledger.entries.base import Change, EntryBase, Key, Title, View, needed
+from ledger.entries.base import EntryBase, Title, View, needed
 from ledger.entries.book import refuse_alike, skeleton
 from ledger.money import Amount
 from ledger.places import CommuneCode
 from ledger.refusals import Reason, Rejected
+from ledger.registers import Change, Key
 
 
 class Restriction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -80,9 +81,7 @@ class ShortfallCovered(EntryBase, frozen=True, kw_only=True):
         needed(view, "fund", self.fund, Reason.NO_SUCH_FUND, field="fund")
         payer = needed(view, "fund", self.from_fund, Reason.NO_SUCH_FUND, field="from_fund")
         if self.from_fund != self.fund and any(payer["restriction"].get(part) for part in PARTS):
-            raise Rejected(
-                Reason.OUTSIDE_RESTRICTION, "only an unrestricted fund may help another", field="from_fund"
-            )
+            raise Rejected(Reason.OUTSIDE_RESTRICTION, "only an unrestricted fund may help another", field="from_fund")
         if self.from_fund != self.fund:
             refuse_shortfall(view, self.from_fund, self.amount.unit)
         if view.balance(f"shortfall:{self.fund}", self.amount.unit) + self.amount.minor > 0:
@@ -102,9 +101,7 @@ def check_use(
         raise Rejected(Reason.OUTSIDE_RESTRICTION, field="activity", activity=activity)
     outside = [commune for commune in communes if commune not in restriction.communes]
     if restriction.communes and (outside or not communes):
-        raise Rejected(
-            Reason.OUTSIDE_RESTRICTION, field="communes", communes=",".join(outside) or "none named"
-        )
+        raise Rejected(Reason.OUTSIDE_RESTRICTION, field="communes", communes=",".join(outside) or "none named")
     if (restriction.from_on is not None and on < restriction.from_on) or (
         restriction.to_on is not None and on > restriction.to_on
     ):

@@ -105,7 +105,10 @@ _POSTING = (
 )
 _SUBTREE = "INSERT INTO subtrees (book, level, position, hash) VALUES (?,?,?,?)"
 _VALUE = 'INSERT INTO vault_values (book, "index", tag, field, subject, sealed) VALUES (?,?,?,?,?,?)'
-_SUBJECT = "INSERT INTO vault_subjects (book, subject, epoch, wrapped) VALUES (?,?,?,?) ON CONFLICT (book, subject) DO NOTHING"
+_SUBJECT = (
+    "INSERT INTO vault_subjects (book, subject, epoch, wrapped) VALUES (?,?,?,?) "
+    "ON CONFLICT (book, subject) DO NOTHING"
+)
 _BALANCE = (
     'INSERT INTO balances (book, account, unit, minor, "index") VALUES (?,?,?,?,?) '
     'ON CONFLICT (book, account, unit) DO UPDATE SET minor = excluded.minor, "index" = excluded."index"'

@@ -35,7 +35,10 @@ def sqlite_journal() -> str:
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for `sqlite:///path` or `postgresql://…`; connects lazily. Raises StoreUnavailable for other addresses."""
+    """An engine for `sqlite:///path` or `postgresql://…`; connects lazily.
+
+    Raises StoreUnavailable for other addresses.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(

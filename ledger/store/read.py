@@ -36,7 +36,7 @@ def record_rows(db: Connection, book: str, start: int = 0, end: int | None = Non
         yield from page
         if len(page) < PAGE:
             return
-        start = page[-1].index + 1
+        start = page[-1][0] + 1
 
 
 def body(db: Connection, book: str, index: int) -> bytes | None:
@@ -160,7 +160,7 @@ def vault_rows(db: Connection, book: str) -> Iterator[Any]:
         yield from page
         if len(page) < PAGE:
             return
-        last = (page[-1].index, page[-1].tag, page[-1].field)
+        last = (page[-1][1], page[-1][2], page[-1][3])
 
 
 def subject(db: Connection, book: str, subject_id: str) -> tuple[int, bytes] | None:

@@ -62,7 +62,8 @@ def describe(connection: Connection) -> list[tuple[str, str, str]]:
 
 _DESCRIBE_POSTGRESQL = """
 SELECT 'column', c.relname || '.' || a.attname,
-       format_type(a.atttypid, a.atttypmod) || ' ' || CASE WHEN a.attnotnull THEN 'NOT NULL ' ELSE '' END || a.attnum::text
+       format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attnotnull THEN ' NOT NULL ' ELSE ' ' END
+           || a.attnum::text
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
  WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
 UNION ALL

@@ -38,7 +38,8 @@ CREATE TABLE balances (
     PRIMARY KEY (book, account, unit)
 ){strict_key};
 CREATE TABLE registers (
-    book {text} NOT NULL, register {text} NOT NULL, "key" {text} NOT NULL, value {bytes} NOT NULL, "index" {int} NOT NULL,
+    book {text} NOT NULL, register {text} NOT NULL, "key" {text} NOT NULL, value {bytes} NOT NULL,
+    "index" {int} NOT NULL,
     PRIMARY KEY (book, register, "key")
 ){strict_key};
 CREATE TABLE vault_subjects (
@@ -75,7 +76,8 @@ POSTGRESQL = (
     "THEN RAISE EXCEPTION 'records is append-only'; END IF; RETURN NEW; END$$",
     "CREATE FUNCTION sovang_head_grows() RETURNS trigger LANGUAGE plpgsql AS "
     "$$BEGIN IF NEW.size <= OLD.size THEN RAISE EXCEPTION 'heads only grows'; END IF; RETURN NEW; END$$",
-    "CREATE TRIGGER records_refuse_below_head BEFORE INSERT ON records FOR EACH ROW EXECUTE FUNCTION sovang_below_head()",
+    "CREATE TRIGGER records_refuse_below_head BEFORE INSERT ON records "
+    "FOR EACH ROW EXECUTE FUNCTION sovang_below_head()",
     "CREATE TRIGGER heads_refuse_back BEFORE UPDATE ON heads FOR EACH ROW EXECUTE FUNCTION sovang_head_grows()",
 )
 
