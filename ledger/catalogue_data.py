@@ -110,5 +110,5 @@ def activities() -> dict[str, ActivityType]:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    with files("ledger").joinpath("data", name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    text = files("ledger").joinpath("data", name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
