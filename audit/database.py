@@ -437,8 +437,11 @@ class _Rows:
     def _open(self, row: Row, commits_to: str) -> None:
         index, tag, field, subject, sealed, wrapped = row
         if wrapped is None:
+            # Which of the two rows was touched cannot be told, so both are named.
             detail = "the subject's key is missing"
             self._add(FindingKind.VAULT_ROW_MISSING, "vault_subjects", index, detail, subject)
+            detail = "names a subject whose key is missing"
+            self._add(FindingKind.VAULT_DAMAGED, "vault_values", index, detail, f"{tag}/{field}")
             return
         if self._vault is None:
             return
@@ -551,6 +554,9 @@ class _Rows:
             passed.log.last_at,
             passed.fold.state.zone,
         )
+        if rows[0][0] > passed.size:
+            detail = f"the head counts {rows[0][0]} records"
+            self._add(FindingKind.RECORD_MISSING, "records", passed.size, detail)
         wrong = [name for name, a, b in zip(columns.split(), rows[0], expected, strict=True) if a != b]
         if wrong:
             self._add(FindingKind.HEAD_DIFFERS, "heads", None, f"not that of the records: {', '.join(wrong)}")

@@ -101,8 +101,8 @@ def run_pass(
 ) -> Passed:
     """Steps 2, 3 and 5 over records as (index, bytes), in order; `signer` is the last tree the key vouched for."""
     saved = saved_checkpoint(pinned.saved, pinned.vkey, found, origin=pinned.origin)
-    saved += [] if signer is None else [signer]
-    log = LogCheck(found, checkpoints, saved=saved, book=book, table=table, on_level=on_level)
+    remembered = [] if signer is None else [signer]
+    log = LogCheck(found, checkpoints, saved=[*saved, *remembered], book=book, table=table, on_level=on_level)
     fold = FoldCheck(found, fetch_body, vkey=pinned.vkey.vkey, origin=pinned.origin, table=table)
     rest = iter(records)
     while page := list(islice(rest, PAGE)):
@@ -112,6 +112,10 @@ def run_pass(
             if observe is not None:
                 observe(index, body, leaf, record)
     log.finish()
+    for signed in saved:
+        if log.largest < signed.size <= log.tree.size:
+            detail = f"{signed.kept_by} covers {signed.size} records, the newest checkpoint kept {log.largest}"
+            found.add(FindingKind.ROLLED_BACK, detail, index=log.largest)
     fold.open_matters()
     return Passed(log.tree.size, log.tree.root(), log.newest, log, fold)
 
