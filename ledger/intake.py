@@ -12,6 +12,7 @@ Every reference is made from the content (`import/<line key>`), so nothing can b
 place at a time: the count of new lines stays true until the last of them is recorded.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,8 @@ class ImportResult:
     suspense: int
     duplicates: int
     """Lines the book had before."""
+    equals: int
+    """Lines with an equal before them on the same day of this file; each is kept as money of its own."""
     rejected: int
     """Always 0: one bad row refuses the whole file (Rejected)."""
     opening: int
@@ -230,8 +233,17 @@ class _Import:
         self._matched = self._suspense = 0
 
     def run(self, *, dry_run: bool, taken: Literal["file", "paper"]) -> ImportResult:
-        index, missing, unfinished = self._statement_so_far()
-        whole = index is not None and missing == 0
+        mine, unfinished = self._statement_so_far()
+        index, missing = (None, 0) if mine is None else (mine["index"], mine["new_lines"] - mine["recorded"])
+        if mine is not None and mine["opening"] != self._figures.opening:
+            raise Rejected(
+                Reason.CONTROL_DIFFERS,
+                "this file is in the book with another opening balance",
+                statement=index,
+                declared_minor=self._figures.opening,
+                recorded_minor=mine["opening"],
+            )
+        whole = mine is not None and missing == 0
         if unfinished is not None and not whole:
             other, sha256 = unfinished
             raise Rejected(
@@ -262,6 +274,7 @@ class _Import:
             matched=self._matched,
             suspense=self._suspense,
             duplicates=self._figures.lines - recorded,
+            equals=self._spool.equals,
             rejected=0,
             opening=self._figures.opening,
             closing=self._figures.closing,
@@ -276,23 +289,18 @@ class _Import:
 
     # What the book has of this file and its place
 
-    def _statement_so_far(self) -> tuple[int | None, int, tuple[int, str] | None]:
-        """This file's statement and how many of its lines are missing; another file only partly imported."""
+    def _statement_so_far(self) -> tuple[dict[str, Any] | None, tuple[int, str] | None]:
+        """What the book says of this file; index and hash of another file only partly imported."""
+        prefix = f"{self._place.code}/"
         with reading(self._open.engine) as db:
-            prefix = f"{self._place.code}/"
             files = {
                 decode_value(value)["index"]: key.removeprefix(prefix)
                 for key, value in read.register_rows(db, self._open.code, "statement-file", prefix)
             }
-            missing = {
-                row["index"]: row["new_lines"] - row["recorded"]
-                for row in self._statements(db)
-                if row["index"] in files
-            }
-        mine = next((index for index, sha256 in files.items() if sha256 == self._spool.sha256), None)
-        others = [index for index, lines in sorted(missing.items()) if lines and index != mine]
-        unfinished = (others[0], files[others[0]]) if others else None
-        return mine, 0 if mine is None else missing[mine], unfinished
+            statements = sorted(self._statements(db), key=lambda row: int(row["index"]))
+        mine = next((row for row in statements if files[row["index"]] == self._spool.sha256), None)
+        others = (row for row in statements if row is not mine and row["recorded"] < row["new_lines"])
+        return mine, next(((row["index"], files[row["index"]]) for row in others), None)
 
     def _statements(self, db: Connection) -> Iterator[dict[str, Any]]:
         for _, value in read.register_rows(db, self._open.code, "statement"):
@@ -517,6 +525,8 @@ class _Import:
 def _verdict(spooled: Spooled, taken: dict[str, _Pledge | None]) -> dict[str, Any]:
     line = spooled.line
     said = {"row": line.row, "day": line.booked_on.isoformat(), "minor": line.amount_minor, "memo": line.memo}
+    if not spooled.key.endswith("-0"):
+        said["equals_before"] = int(spooled.key.partition("-")[2])
     if spooled.key not in taken:
         return {**said, "verdict": "duplicate"}
     pledge = taken[spooled.key]
@@ -538,27 +548,32 @@ def _private(line: Line) -> dict[str, str]:
 def _check_head(head: StatementHead, place: _Place) -> None:
     if head.currency is not None and head.currency != place.unit:
         raise Rejected(Reason.CURRENCY_DIFFERS, file=head.currency, account=place.unit)
-    if head.account_number and place.number and not same_account(head.account_number, place.number):
+    printed = head.account_number
+    if printed and place.number and not same_account(printed, place.number, place.unit):
         raise Rejected(
             Reason.ACCOUNT_DIFFERS,
             "the file is of another account than this place",
             place=place.code,
-            file_ends_in=head.account_number[-4:],
+            file_ends_in=printed[-4:],
             account_ends_in=place.number[-4:],
         )
 
 
-def same_account(printed: str, number: str) -> bool:
+def same_account(printed: str, number: str, currency: str) -> bool:
     """Whether a statement's account number is this one.
 
-    Banks print it with spaces or dots, behind a bank code and a slash (MT940), or at the end of an IBAN;
-    spreadsheets drop its leading zeros.
+    Banks print it with spaces or dots, behind a bank code and a slash or before the currency (MT940), at the
+    end of an IBAN, or with its first digits hidden; spreadsheets drop its leading zeros.
     """
-    last = "".join(char for char in printed.upper().rpartition("/")[2] if char.isascii() and char.isalnum())
-    if last.lstrip("0") == number.lstrip("0"):
-        return True
-    iban = last[:2].isalpha() and last[2:4].isdigit() and len(last) > 14
-    return iban and len(number) >= 6 and last[4:].endswith(number)
+    last = "".join(char for char in printed.upper().rpartition("/")[2] if char == "*" or char.isalnum())
+    for said in (last, last.removesuffix(currency)):
+        if said.lstrip("0") == number.lstrip("0"):
+            return True
+        if (hidden := re.fullmatch(r"[0-9]*[*X]{3,}([0-9]{3,})", said)) and number.endswith(hidden[1]):
+            return True
+        if re.match(r"[A-Z]{2}[0-9]{2}[0-9A-Z]{11}", said) and len(number) >= 6 and said.endswith(number):
+            return True
+    return False
 
 
 def _entry(db: Connection, book: str, index: int) -> EntryBase | None:

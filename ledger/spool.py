@@ -67,6 +67,8 @@ class Spool(Statement):
         self.path, self.head, self.sha256 = statement.path, statement.head, statement.sha256
         self.days_in_order = statement.days_in_order
         self.count = 0
+        self.equals = 0
+        """Lines with an equal before them on the same day."""
         self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # closed by `close`
 
     @classmethod
@@ -91,6 +93,7 @@ class Spool(Statement):
             if line.booked_on != marked[0]:
                 marked = (line.booked_on, day_mark(place, line.booked_on, mac))
             self.count += 1
+            self.equals += ordinal > 0
             check(self.count, line)
             self._file.write(encode(Spooled(f"{marked[1]}{name[:CLASS_HEX]}-{ordinal}", line)) + b"\n")
         with statement.path.open("rb") as file:

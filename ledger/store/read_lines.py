@@ -49,4 +49,4 @@ def explained_lines(db: Connection, book: str, limit: int) -> list[tuple[int, st
         .order_by(p.c.index.desc(), p.c.number.desc())
         .limit(limit)
     )
-    return [(index, source.removeprefix(_SUSPENSE)) for index, source in db.execute(query).tuples()]
+    return [(index, source.removeprefix(_SUSPENSE)) for index, source in db.execute(query)]
