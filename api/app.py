@@ -9,6 +9,7 @@ import traceback
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import TextIO, cast
 
 import structlog
 from anyio import to_thread
@@ -37,8 +38,19 @@ SECURITY_HEADERS = {
     "Cache-Control": "no-store",
 }
 
+
+class _Stderr:
+    """Whatever standard error is when a line is written."""
+
+    def write(self, line: str) -> int:
+        return sys.stderr.write(line)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 logger = structlog.wrap_logger(
-    structlog.PrintLogger(sys.stderr),
+    structlog.WriteLogger(cast(TextIO, _Stderr())),
     processors=[structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.JSONRenderer()],
 )
 

@@ -16,10 +16,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from api.words import DoorReason, field_of, shown, title
+from audit.queries import QueryFailed
 from ledger.refusals import Reason, Rejected
 from ledger.signing import SignerRefused
 from ledger.store.engine import CommitUnknown, StoreUnavailable
 from ledger.store.schema import SchemaOld
+from ledger.vault.seal import VaultDamaged
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -59,6 +61,7 @@ STATUS: dict[Reason | DoorReason, int] = {
     Reason.REFERENCE_REUSED: 422,
     DoorReason.REFERENCES_DIFFER: 422,
     Reason.DAY_IN_FUTURE: 422,
+    Reason.GLYPH_MISSING: 422,
     Reason.NO_SUCH_PLACE: 422,
     Reason.NO_SUCH_FUND: 422,
     Reason.NO_SUCH_PROGRAMME: 422,
@@ -96,6 +99,7 @@ STATUS: dict[Reason | DoorReason, int] = {
     Reason.NOT_A_STATEMENT: 422,
     # 5xx: ours to mend
     DoorReason.INTERNAL: 500,
+    DoorReason.BOOK_DAMAGED: 500,
     DoorReason.NOT_READY: 503,
     DoorReason.STORE_UNAVAILABLE: 503,
     DoorReason.COMMIT_UNKNOWN: 503,
@@ -133,6 +137,8 @@ def problem_of(error: Exception) -> dict[str, Any]:
             return _problem(DoorReason.SCHEMA_OLD)
         case SignerRefused():
             return _problem(DoorReason.SIGNER_REFUSED, str(error), signer_reason=error.reason)
+        case QueryFailed() | VaultDamaged():
+            return _problem(DoorReason.BOOK_DAMAGED)
         case RequestValidationError():
             return _problem_of_parameters(error)
         case HTTPException():
@@ -167,6 +173,8 @@ def install(app: FastAPI) -> None:
         StoreUnavailable,
         SchemaOld,
         SignerRefused,
+        QueryFailed,
+        VaultDamaged,
         RequestValidationError,
         HTTPException,
     ):

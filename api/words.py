@@ -27,6 +27,7 @@ class DoorReason(StrEnum):
     SCHEMA_OLD = "SCHEMA_OLD"
     SIGNER_REFUSED = "SIGNER_REFUSED"
     CHECKPOINT_LATE = "CHECKPOINT_LATE"
+    BOOK_DAMAGED = "BOOK_DAMAGED"
     HTTP = "HTTP"
     INTERNAL = "INTERNAL"
 
@@ -42,6 +43,7 @@ WORDS: dict[Reason | DoorReason, Words] = {
         "This reference was used for another request",
     ),
     Reason.DAY_IN_FUTURE: ("Ngày nằm trong tương lai", "The day lies in the future"),
+    Reason.GLYPH_MISSING: ("Phông chữ không có ký tự này", "The fonts cannot show a character"),
     Reason.BOOK_NOT_OPEN: ("Không có sổ này, hoặc chưa nói rõ sổ nào", "No such book, or it was not said which"),
     Reason.BOOK_ALREADY_OPEN: ("Sổ đã mở rồi", "The book is already open"),
     Reason.ALREADY_EXISTS: ("Mã này đã có rồi", "This code exists already"),
@@ -130,6 +132,10 @@ WORDS: dict[Reason | DoorReason, Words] = {
     DoorReason.SCHEMA_OLD: ("Cơ sở dữ liệu cần nâng cấp: sovang migrate", "The database needs `sovang migrate`"),
     DoorReason.SIGNER_REFUSED: ("Khóa ký từ chối ký sổ này", "The signing key refuses to sign this book"),
     DoorReason.CHECKPOINT_LATE: ("Đã ghi nhưng chưa kịp ký điểm chốt", "Recorded, but not checkpointed in time"),
+    DoorReason.BOOK_DAMAGED: (
+        "Dữ liệu lưu của sổ không khớp nhau: chạy sovang verify --database",
+        "The stored book does not fit together: run `sovang verify --database`",
+    ),
     DoorReason.HTTP: ("Không xử lý được yêu cầu", "The request cannot be served"),
     DoorReason.INTERNAL: ("Lỗi bên trong; đã ghi nhật ký", "An internal error; it was logged"),
 }

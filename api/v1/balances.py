@@ -8,9 +8,7 @@ from pydantic import BeforeValidator
 
 from api.v1.books import AllShelves, BookQuery
 from api.v1.numbers import decimal
-from ledger.refusals import Reason, Rejected
-from ledger.store import read
-from ledger.store.engine import reading
+from audit import queries
 
 router = APIRouter(tags=["balances"])
 
@@ -26,19 +24,12 @@ class BalanceQuery(BookQuery):
 
 @router.get("/balances", summary="Số dư — balances")
 def balances(query: Annotated[BalanceQuery, Query()], shelves: AllShelves) -> dict[str, Any]:
-    """Every account's balance in the unit's smallest parts; accounts at zero are left out."""
-    if query.at is not None and query.on is not None:
-        raise Rejected(Reason.MALFORMED, "at or on, not both", field="on")
-    shelf = shelves.get(query.book)
-    with reading(shelf.opened.engine) as db:
-        head = read.head(db, shelf.code)
-        found = read.all_balances(db, shelf.code)
+    """Every account's balance in the unit's smallest parts."""
+    book = shelves.get(query.book).opened
+    found = queries.balances(book, at=query.at, on=query.on)
     return {
-        "book": shelf.code,
-        "size": 0 if head is None else head.size,
-        "balances": [
-            {"account": account, "unit": unit, "minor": minor}
-            for (account, unit), minor in sorted(found.items())
-            if minor
-        ],
+        "book": book.code,
+        "at": query.at,
+        "on": query.on,
+        "balances": [{"account": row.account, "unit": row.unit, "minor": row.minor} for row in found],
     }

@@ -92,7 +92,8 @@ _SCHEMAS: dict[str, Any] = {
     "Balances": _object(
         {
             "book": _TEXT,
-            "size": _INDEX,
+            "at": {"type": ["integer", "null"]},
+            "on": {"type": ["string", "null"], "format": "date"},
             "balances": _list(_object({"account": _TEXT, "unit": _TEXT, "minor": {"type": "integer"}})),
         }
     ),

@@ -91,7 +91,9 @@ def _near(body: bytes, message: str) -> str:
     if (place := re.match(r"(?:character|byte) (\d+)", message)) is not None:
         end = int(place[1])
     elif (number := re.match(r"number ([^:]*):", message)) is not None:
-        end = text.find(number[1])
+        # As a value: the same digits may stand in a text before it.
+        found = re.search(r"[\[,:]\s*" + re.escape(number[1]), text)
+        end = 0 if found is None else found.end()
     elif (where := re.match(r"\$\.([^:]*):", message)) is not None:
         return where[1]
     else:

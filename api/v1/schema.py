@@ -1,6 +1,7 @@
 """JSON Schema of all kinds, from the classes themselves, for OpenAPI and `/api/v1/kinds`."""
 
 import json
+import re
 from functools import cache
 from typing import Any
 
@@ -9,7 +10,7 @@ import msgspec
 from ledger.entries.union import KINDS, Entry
 
 # In JSON Schema `$` stands at the very end only; Python's needs this to mean the same.
-_ONLY_PYTHON = "(?!\n)"
+_ONLY_PYTHON = re.compile(r"\(\?!(?:\n|\\n)\)$")
 
 _PERSON: dict[str, Any] = {
     "title": "Person",
@@ -68,7 +69,7 @@ def kinds_document() -> dict[str, Any]:
 def _cleaned(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            name: item.replace(_ONLY_PYTHON, "") if name == "pattern" and isinstance(item, str) else _cleaned(item)
+            name: _ONLY_PYTHON.sub("", item) if name == "pattern" and isinstance(item, str) else _cleaned(item)
             for name, item in value.items()
         }
     return [_cleaned(item) for item in value] if isinstance(value, list) else value
