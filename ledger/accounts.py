@@ -29,6 +29,7 @@ purpose view holds equals what the place view holds. **Pledges** are a memo besi
 | `pledge:<pledge>` | memo | no | what one pledge still promises |
 """
 
+import re
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated
@@ -39,7 +40,8 @@ from ledger.money import Amount
 
 CODE = "[A-Za-z0-9][A-Za-z0-9._-]{0,39}"
 Code = Annotated[str, msgspec.Meta(pattern=f"^{CODE}$(?!\n)")]
-Account = Annotated[str, msgspec.Meta(pattern=f"^[a-z]+(?:-[a-z]+)?(?::{CODE})?$(?!\n)")]
+# Only the length is held here: `is_known` holds the form, once per account and not once per posting.
+Account = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 # A place is named with its root: `bank:VCB-1`.
 Place = Annotated[str, msgspec.Meta(pattern=f"^(?:bank|cash|stock):{CODE}$(?!\n)")]
 MoneyPlace = Annotated[str, msgspec.Meta(pattern=f"^(?:bank|cash):{CODE}$(?!\n)")]
@@ -68,6 +70,18 @@ _ROOTS: dict[str, tuple[AccountView, bool]] = {
     **dict.fromkeys(("outside", "exchange-place"), (AccountView.PLACE, False)),
     **dict.fromkeys(("bank", "cash", "stock", "transit", "advance"), (AccountView.PLACE, True)),
     **dict.fromkeys(("promised", "pledge"), (AccountView.MEMO, False)),
+}
+
+
+_WITHOUT_CODE = {
+    "donors",
+    "senders",
+    "interest",
+    "brought",
+    "exchange-purpose",
+    "outside",
+    "exchange-place",
+    "promised",
 }
 
 
@@ -101,8 +115,9 @@ def code(account: str) -> str:
 # Every posting asks these three, and a book posts to few accounts at a time.
 @lru_cache(maxsize=65_536)
 def is_known(account: str) -> bool:
-    """Whether the account's root is in the table above."""
-    return root(account) in _ROOTS
+    """Whether the account is one of the table above: its root, and a code where the root has one."""
+    name, colon, rest = account.partition(":")
+    return name in _ROOTS and (re.fullmatch(CODE, rest) is not None if colon else name in _WITHOUT_CODE)
 
 
 @lru_cache(maxsize=65_536)

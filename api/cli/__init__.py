@@ -35,7 +35,9 @@ def build() -> typer.Typer:
     command(app)(papers.certificate)
     command(app)(papers.certificates)
     command(app)(setup.serve)
+    command(app)(setup.demo)
     command(app)(setup.migrate)
+    command(app)(proofs.bench)
     return app
 
 

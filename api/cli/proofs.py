@@ -198,3 +198,29 @@ def tiles(session: Session, folder: Annotated[Path, typer.Argument(help="Thư m�
     return Answer(
         {"path": str(folder), "size": size, "vkey": session.opened.vkey.vkey}, (f"{folder}: {size} bản ghi / records",)
     )
+
+
+def bench(
+    session: Session,
+    names: Annotated[list[str] | None, typer.Argument(help="Bỏ trống để đo tất cả — none for all")] = None,
+) -> Answer:
+    """Đo tốc độ thành tỷ lệ so với mốc, xen kẽ trong một lần chạy — speed as ratios against a reference."""
+    from api.bench import BENCHES, as_json, run
+
+    if unknown := set(names or ()) - set(BENCHES):
+        raise Misuse(f"{', '.join(sorted(unknown))}: {', '.join(BENCHES)}")
+    results = run(names or [])
+    heads = ("", "ours", "reference", "ratio", "floor", "ok")
+    table = [
+        [
+            r.name,
+            f"{r.ours} {r.unit}",
+            f"{r.reference} {r.unit}",
+            str(r.ratio),
+            str(r.floor or "—"),
+            "✓" if r.ok else "✗",
+        ]
+        for r in results
+    ]
+    code = DONE if all(r.ok for r in results) else FINDINGS
+    return Answer({"results": as_json(results)}, [f"{r.name}: {r.what}" for r in results], (heads, table), code)

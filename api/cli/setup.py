@@ -1,10 +1,12 @@
-"""Commands that make and run a home: init, account open, serve, migrate."""
+"""Commands that make and run a home: init, account open, serve, demo, migrate."""
 
+import os
+import sys
 from typing import Annotated
 
 import typer
 
-from api.cli.session import Answer, Misuse, Session
+from api.cli.session import DONE, FINDINGS, Answer, Misuse, Session, show
 
 
 def init(
@@ -70,6 +72,31 @@ def serve(
 
     run_server(session.home, host, port)
     return Answer({"stopped": True})
+
+
+def demo(
+    session: Session,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Chỉ kể, không mở máy chủ — tell only")] = False,
+    port: Annotated[int, typer.Option(help="Cổng — port")] = 8080,
+) -> Answer:
+    """Sổ mẫu: từ sao kê đến giấy chứng nhận và kiểm toán — a sample book, from statement to certificate and audit."""
+    from api.demo.tell import HomeNotFresh, tell_demo
+    from api.serve import bind
+    from api.serve import serve as run_server
+
+    if not no_serve:
+        bind("127.0.0.1", port).close()  # a port that is taken is said before the story, not after it
+    try:
+        told = tell_demo(session.home_path, database_url=os.environ.get("SOVANG_DATABASE_URL") or None, port=port)
+    except HomeNotFresh as error:
+        raise Misuse(str(error)) from error
+    answer = Answer(told.document, told.lines, code=DONE if told.whole else FINDINGS)
+    if no_serve or not told.whole:
+        return answer
+    show(session, answer)
+    sys.stdout.flush()
+    run_server(session.home, "127.0.0.1", port)
+    raise SystemExit(DONE)  # the one document is printed already
 
 
 def migrate(session: Session) -> Answer:

@@ -1,0 +1,256 @@
+"""Speed as ratios: ours and a reference take turns in one run, so that a slow minute slows both.
+
+A ratio is the reference's time over ours, for the same bytes (1.0 = as fast as the bare thing). `floor` is what
+we hold ourselves to; for memory it is a ceiling. Absolute times say something about this machine only.
+"""
+
+import csv
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from audit.checks_log import check_log
+from audit.database import verify_home
+from ledger.book import Draft
+from ledger.days import day_of, to_instant
+from ledger.home import Home, OpenBook
+from ledger.intake import Intake
+from ledger.record import leaf_of
+from ledger.store import read
+from ledger.store.engine import open_engine, reading, sqlite_url, writing
+
+BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of the report: times in microseconds a record, or megabytes for memory."""
+
+    name: str
+    what: str
+    unit: str
+    ours: float
+    reference: float
+    ratio: float
+    floor: float | None
+    ok: bool
+
+
+def run(names: list[str]) -> list[Result]:
+    """Runs the named benches, or all; raises KeyError for a name that is none."""
+    chosen = {name: BENCHES[name] for name in names} if names else BENCHES
+    return [bench() for bench in chosen.values()]
+
+
+def as_json(results: list[Result]) -> list[dict[str, Any]]:
+    """The results as plain values."""
+    return [asdict(result) for result in results]
+
+
+def _result(name: str, what: str, ours: float, reference: float, count: int, floor: float | None) -> Result:
+    ratio = reference / ours
+    scale = 1e6 / count
+    return Result(
+        name,
+        what,
+        "us/record",
+        round(ours * scale, 2),
+        round(reference * scale, 2),
+        round(ratio, 3),
+        floor,
+        floor is None or ratio >= floor,
+    )
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+class _Fixture:
+    """A book of its own in a temporary folder, and a bare table beside it with the same pragmas."""
+
+    def __init__(self, folder: Path) -> None:
+        self.opened = Home(folder / "home").create_book("bench", "Bench", by="bench")
+        opened_at = datetime.now(UTC)
+        self.day = day_of(to_instant(opened_at - timedelta(days=1)), self.opened.opened.zone)
+        for entry in (
+            {"kind": "place_opened", "place": "bank:B", "name": "B", "currency": "VND"},
+            {
+                "kind": "fund_opened",
+                "fund": "f",
+                "name": "F",
+                "source": "gift",
+                "restriction": {"activities": [], "classes": [], "communes": []},
+                "places": [],
+            },
+        ):
+            self.opened.requests.submit([{"entry": entry}], "bench")
+        self.raw = open_engine(sqlite_url(folder / "raw.db"))
+        with writing(self.raw) as db:
+            db.exec_driver_sql('CREATE TABLE raw ("index" INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT')
+
+    def request(self, number: int) -> dict[str, Any]:
+        """A gift from a bank line, with a name for the vault."""
+        return {
+            "entry": {
+                "kind": "gift_received",
+                "place": "bank:B",
+                "amount": {"minor": 50_000 + number, "unit": "VND"},
+                "fund": "f",
+                "received_on": self.day.isoformat(),
+                "donor": {"private": {"name": "Nguyen Van An"}},
+                "parts": [],
+            },
+            "reference": f"bench-{number}",
+        }
+
+    def drafts(self, start: int) -> list[Draft]:
+        """A batch of gifts, sealed and checked, not yet recorded."""
+        requests = (self.request(number) for number in range(start, start + BATCH))
+        make = self.opened.requests.draft
+        return [make(r["entry"], f"bench/{r['reference']}", r) for r in requests]
+
+    def bodies(self, start: int) -> list[bytes]:
+        """The stored bytes from a record on."""
+        with reading(self.opened.engine) as db:
+            return [bytes(row.body) for row in read.record_rows(db, self.opened.code, start)]
+
+    def insert_raw(self, first: int, bodies: list[bytes]) -> None:
+        """One transaction of bare rows."""
+        rows = [(first + number, body) for number, body in enumerate(bodies)]
+        with writing(self.raw) as db:
+            db.exec_driver_sql('INSERT INTO raw ("index", body) VALUES (?, ?)', rows)
+
+
+def append(batches: int = 20) -> Result:
+    """Book.record in batches of 1,000, every rule and every table, against bare executemany of the same bytes."""
+    with TemporaryDirectory() as folder:
+        fixture = _Fixture(Path(folder))
+        ours = reference = 0.0
+        for number in range(batches + 1):
+            drafts = fixture.drafts(number * BATCH)
+            start = 3 + number * BATCH
+            spent = _timed(lambda drafts=drafts: fixture.opened.book.record(drafts, "bench"))  # type: ignore[misc]
+            bodies = fixture.bodies(start)
+            bare = _timed(lambda s=start, b=bodies: fixture.insert_raw(s, b))  # type: ignore[misc]
+            if number:  # the first round warms up
+                ours, reference = ours + spent, reference + bare
+        what = "Book.record, batches of 1,000, all rules / executemany of the same bytes"
+        return _result("append", what, ours, reference, batches * BATCH, 0.10)
+
+
+def verify_log(count: int = 100_000, rounds: int = 5) -> Result:
+    """Leaf, link and Merkle root of every record, against hashing the same bytes in memory."""
+    bodies = list(_chain(count))
+    ours = reference = 0.0
+    for _ in range(rounds):
+        ours += _timed(lambda: check_log(bodies, book="bench"))
+        reference += _timed(lambda: _hash_all(bodies))
+    what = "leaf + chain + Merkle / hashlib loop over the same bytes"
+    return _result("verify_log", what, ours, reference, count * rounds, 0.15)
+
+
+def _hash_all(bodies: list[bytes]) -> None:
+    for body in bodies:
+        sha256(b"\0" + body).digest()
+
+
+def _chain(count: int) -> Iterator[bytes]:
+    """A chain of records of typical size, made as they are read: nothing is kept."""
+    previous = "0" * 64
+    for index in range(count):
+        body = _TEMPLATE % (index, previous)
+        yield body.encode()
+        previous = leaf_of(body.encode()).hex()
+
+
+_TEMPLATE = (
+    '{"at":"2026-09-01T01:00:00.000000Z","book":"bench","by":"bench","entry":{"amount":{"minor":500000,"unit":"VND"},'
+    '"donor":{"seals":[{"commitment":"' + "0" * 64 + '","field":"name"}],"tag":"' + "0" * 32 + '"},"fund":"f",'
+    '"kind":"gift_received","parts":[],"place":"bank:B","received_on":"2026-09-01"},"index":%d,"postings":'
+    '[{"amount":{"minor":500000,"unit":"VND"},"destination":"fund:f","source":"donors"},{"amount":{"minor":500000,'
+    '"unit":"VND"},"destination":"bank:B","source":"outside"}],"previous":"%s","reference":"bench/7","v":1}'
+)
+
+
+def verify_memory() -> Result:
+    """Peak memory of the log check at 1M records against that at 100k, each in a process of its own."""
+    large, small = _peak(1_000_000), _peak(100_000)
+    ratio = large / small
+    what = "peak memory of the log check, 1M records / 100k records (a ceiling)"
+    return Result("verify_memory", what, "MB", round(large, 1), round(small, 1), round(ratio, 3), 1.1, ratio <= 1.1)
+
+
+def _peak(count: int) -> float:
+    program = (
+        "import resource; from api.bench import _chain; from audit.checks_log import check_log; "
+        f"assert check_log(_chain({count}), book='bench').size == {count}; "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    return int(done.stdout) / 1024
+
+
+def audit(batches: int = 10) -> Result:
+    """The full audit with replay and every stored row, against hashing the same bytes in memory."""
+    with TemporaryDirectory() as folder:
+        fixture = _Fixture(Path(folder))
+        for number in range(batches):
+            fixture.opened.book.record(fixture.drafts(number * BATCH), "bench")
+        fixture.opened.checkpointer.run()
+        bodies = fixture.bodies(0)
+        ours = reference = 0.0
+        for _ in range(3):
+            ours += _timed(lambda: verify_home(fixture.opened, database=True))
+            reference += _timed(lambda: _hash_all(bodies))
+        what = "full audit with replay, every stored row / hashlib loop over the same bytes"
+        return _result("audit", what, ours, reference, 3 * len(bodies), None)
+
+
+def statement(lines: int = 5_000) -> Result:
+    """Statement import with matching, per line, against bare executemany of the records it makes."""
+    with TemporaryDirectory() as folder:
+        fixture = _Fixture(Path(folder))
+        path = Path(folder) / "statement.csv"
+        _write_statement(path, fixture.day.strftime("%d/%m/%Y"), lines)
+        ours = _timed(lambda: _import(fixture.opened, path))
+        bodies = fixture.bodies(3)
+        reference = 0.0
+        for start in range(0, len(bodies), BATCH):
+            page = bodies[start : start + BATCH]
+            reference += _timed(lambda s=start, p=page: fixture.insert_raw(s, p))  # type: ignore[misc]
+        what = "import of a CSV statement, match and suspense / executemany of the same bytes"
+        return _result("import", what, ours, reference, lines, None)
+
+
+def _import(opened: OpenBook, path: Path) -> None:
+    Intake(opened).run(path, "bank:B", by="bench")
+
+
+def _write_statement(path: Path, day: str, lines: int) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Date", "ReferenceNumber", "TransactionDetails", "DebitAmount", "CreditAmount", "Balance"])
+        balance = 1_000_000
+        for number in range(lines):
+            balance += 50_000
+            memo = f"NGUYEN VAN AN {number} ung ho tre em vung cao"
+            writer.writerow([day, 7_000_000 + number, memo, "", "50,000", f"{balance:,}"])
+
+
+BENCHES: dict[str, Callable[[], Result]] = {
+    "append": append,
+    "verify_log": verify_log,
+    "verify_memory": verify_memory,
+    "audit": audit,
+    "import": statement,
+}
