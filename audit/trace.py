@@ -51,8 +51,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_json(self) -> dict[str, Any]:
         """The answer as plain JSON values."""
-        answer: dict[str, Any] = msgspec.to_builtins(self)
-        return answer
+        return msgspec.json.decode(msgspec.json.encode(self), type=dict[str, Any])
 
 
 def trace(bodies: Iterable[bytes], index: int, at: int | None = None, part: int | None = None) -> Trace:

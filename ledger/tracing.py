@@ -126,6 +126,8 @@ class Lot:
     minor: int
     account: str
     """The account it entered first."""
+    number: int = 0
+    """Which posting of its record brought it in."""
     at: "dict[_Holder, int]" = field(default_factory=dict)
     gone: int = 0
     backing: "_Backing | None" = None
@@ -300,12 +302,12 @@ class _Backing(_Holder):
         """(lot, minor, whole pieces) of these piece numbers, seat by seat."""
         n, total, before = self.pieces, sum(self.lots.values()), 0
         for lot, t in self.seats:
-            low, high = _place(before, n, total), _place(before + t, n, total)
-            before += t
             if only is None or lot is only:
+                low, high = _place(before, n, total), _place(before + t, n, total)
                 minor = sum(t * end // n - t * start // n for start, end in spans)
                 whole = sum(self._counted(start, end, low, high) for start, end in spans)
                 yield lot, minor, whole
+            before += t
 
     def _counted(self, start: int, end: int, low: int, high: int) -> int:
         """How many k in start…end−1 have (k·step mod n) in low…high−1."""
@@ -315,19 +317,19 @@ class _Backing(_Holder):
         n, step = self.pieces, self.step
         return _floor_sum(end, n, step, 0) - _floor_sum(end, n, step, n - high) + end
 
-    def whereabouts(self) -> Iterator[tuple[_Pool, list[_Span]]]:
+    def whereabouts(self) -> Iterator[tuple[str, list[_Span]]]:
         """The accounts that hold pieces, each with free numbers: those nearest to use come first."""
-        pools = [holder for holder in self.batch.at if isinstance(holder, _Pool)]
+        holders = [holder for holder in self.batch.at if not isinstance(holder, _Use)]
         spans = list(self.free)
-        for pool in sorted(pools, key=lambda p: (-p.rank[0], p.account)):
-            pieces, own = self.batch.at[pool], []
-            while pieces and spans:
+        for holder in sorted(holders, key=lambda h: (-h.rank[0], h.rank)):
+            pieces, own = self.batch.at[holder], []
+            while pieces:
                 start, end = spans[0]
                 n = min(end - start, pieces)
                 own.append((start, start + n))
                 spans[:1] = [(start + n, end)] if start + n < end else []
                 pieces -= n
-            yield pool, own
+            yield holder.account if isinstance(holder, _Pool) else "exchange-purpose", own
 
 
 class _Cover(NamedTuple):
@@ -379,12 +381,23 @@ class Tracing:
                 continue
             if source is _Role.ORIGIN and destination is _Role.ORIGIN:
                 continue
-            before = () if undone is None else self._moves.get(undone, {}).get(number, ())
+            before = () if undone is None else self._moved(undone, number)
             parcels = self._leave(source, destination, entry, number, posting, before)
             self._arrive(destination, entry, number, posting, parcels)
+            # What a gift's posting moved is known from its lots: one object less for most records of a book.
+            new = source is _Role.ORIGIN and parcels[0][0].index == index
+            if destination is not _Role.EXCHANGE and not new:
+                self._moves.setdefault(index, {})[number] = parcels
         for lot, minor in self._through:
             self._pool("exchange-purpose", lot.unit).put(lot, minor)
         self._through = []
+
+    def _moved(self, index: int, number: int) -> Sequence[tuple[Lot, int]]:
+        """What a posting moved, or brought in."""
+        moved = self._moves.get(index, {}).get(number)
+        if moved is not None:
+            return moved
+        return [(lot, lot.minor) for lot in self._made.get(index, ()) if lot.number == number]
 
     # What leaves a source.
 
@@ -399,7 +412,7 @@ class Tracing:
     ) -> Parcels:
         unit, minor = posting.amount.unit, posting.amount.minor
         if source is _Role.ORIGIN:
-            return self._given_again(before, minor) or self._given(entry, posting)
+            return self._given_again(before, minor) or self._given(entry, number, posting)
         if source is _Role.EXCHANGE:
             return self._exchanged(unit, minor)
         pool = self._pool(posting.source, unit)
@@ -424,7 +437,7 @@ class Tracing:
                 minor -= n
         return out + self._taken(pool, minor)
 
-    def _given(self, entry: EntryBase | None, posting: Posting) -> Parcels:
+    def _given(self, entry: EntryBase | None, number: int, posting: Posting) -> Parcels:
         """New lots; a sheet's or batch's one per part."""
         unit, minor = posting.amount.unit, posting.amount.minor
         made = self._made.setdefault(self._index, [])
@@ -436,8 +449,12 @@ class Tracing:
             items = [(part, envelope.minor, day) for part, envelope in enumerate(entry.envelopes)]
         elif isinstance(entry, BalanceBrought) and entry.gifts:
             items = [(part, gift.minor, gift.received_on) for part, gift in enumerate(entry.gifts)]
+        if sum(n for _, n, _ in items) != minor:  # a damaged record: the posting counts, not the parts
+            items = [(None, minor, day)]
         source = _SOURCES.get(root(posting.source), "other")
         lots = [self._lot(source, part, unit, n, on, posting.destination) for part, n, on in items]
+        for lot in lots:
+            lot.number = number
         made += lots
         return [(lot, lot.minor) for lot in lots]
 
@@ -531,7 +548,6 @@ class Tracing:
         if destination is _Role.EXCHANGE:
             self._into_exchange(entry, parcels)
             return
-        self._moves.setdefault(self._index, {})[number] = parcels
         if destination is _Role.POOL:
             pool = self._pool(posting.destination, posting.amount.unit)
             for lot, minor in parcels:
@@ -662,9 +678,9 @@ class Tracing:
                 if isinstance(holder, _Pool):
                     add(holder.account, lot.unit, minor, None if _is_money(lot) else lot.unit, minor)
                 elif isinstance(holder, _Backing):
-                    for pool, spans in holder.whereabouts():
+                    for account, spans in holder.whereabouts():
                         for _, n, pieces in holder.shares(spans, lot):
-                            add(pool.account, lot.unit, n, holder.batch.unit, pieces)
+                            add(account, lot.unit, n, holder.batch.unit, pieces)
         return tuple(
             Held(account, minor, unit, goods)
             for (account, unit), (minor, goods) in sorted(sums.items())
@@ -728,7 +744,7 @@ def check_exact(tracing: Tracing, balances: Mapping[tuple[str, str], int]) -> tu
         backing = lot.backing
         if backing is not None and not lot.gone:
             free = sum(end - start for start, end in backing.free)
-            pieces = sum(n for holder, n in lot.at.items() if isinstance(holder, _Pool))
+            pieces = sum(n for holder, n in lot.at.items() if not isinstance(holder, _Use))
             if free != pieces:
                 found.append(Inexact(f"pieces:{lot.index}", lot.unit, free, pieces))
             seats = sum(minor for _, minor in backing.seats)
