@@ -684,7 +684,9 @@ def _schema(reader: _Reader, found: Findings) -> bool:
     except StoreUnavailable:
         return False
     try:
-        stored = {(kind, name): sql for kind, name, sql in schema.describe(reader.db) if not _planner(name)}
+        # A damaged schema may say its names as numbers or bytes.
+        rows = (tuple(map(str, row)) for row in schema.describe(reader.db))
+        stored = {(kind, name): sql for kind, name, sql in rows if not _planner(name)}
     except (SQLAlchemyError, UnicodeError) as error:
         found.add(FindingKind.DATABASE_DAMAGED, f"the schema cannot be read: {type(error).__name__}")
         return True
