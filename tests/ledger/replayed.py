@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
+from audit.findings import FindingKind
 from ledger.accounts import held_by_view
 from ledger.book import StoredRecord
 from ledger.entries.base import EarlierRecord
@@ -15,6 +16,7 @@ from ledger.registers import Key
 from ledger.replay import State, step
 from ledger.store import read, tables
 from ledger.store.engine import reading
+from tests import audits
 from tests.worlds import World
 
 
@@ -84,7 +86,18 @@ def check_stored(world: World) -> None:
     assert all(purpose == place for purpose, place in held_by_view(state.balances).values())
 
 
-try:
-    from tests.audits import check_book
-except ImportError:
-    check_book = check_stored
+# What people still have to do is no fault of the book: statements whose lines are to come, money that facts took.
+WAITING = {
+    FindingKind.IMPORT_INCOMPLETE,
+    FindingKind.DAYS_UNCOVERED,
+    FindingKind.STATEMENTS_DO_NOT_CHAIN,
+    FindingKind.SHORTFALL_OPEN,
+    FindingKind.PLACE_NEGATIVE,
+    FindingKind.ACCOUNT_NEGATIVE,
+}
+
+
+def check_book(world: World) -> None:
+    """The full audit, and beside it the short reading above that shares no code with it."""
+    audits.check_book(world, allow=WAITING)
+    check_stored(world)
