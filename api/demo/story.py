@@ -35,6 +35,7 @@ BANK, CASH, STORE = "bank:AGR", "cash:TM", "stock:KHO"
 ACCOUNTANT, CHIEF = "ke-toan", "ke-toan-truong"
 MILK = "sua-hop-180ml"
 SUPPLIER, BACH_DANG, CAT_HAI = "cty-sua-dong-co-may", "ubnd-p-bach-dang", "ubnd-dk-cat-hai"
+OFFICER = "can-bo-quy"
 IN_BACH_DANG, IN_CAT_HAI = "11473@2025-07-01", "11914@2025-07-01"
 DECISION = "37/QĐ-HĐBT"
 
@@ -444,10 +445,11 @@ def decide(story: Story) -> None:
     day = story.clock.go(8, 24).isoformat()
     both = [IN_BACH_DANG, IN_CAT_HAI]
     winter = bank.CAT_HAI + bank.BACH_DANG
-    _allocate(story, "PB-SUA-01", "sua", "SUA", bank.MILK_COST, both)
+    everywhere = [unit.commune for unit in communes_of("HP14", date(2026, 8, 24))]
+    _allocate(story, "PB-SUA-01", "sua", "SUA", bank.MILK_COST, everywhere)
     _allocate(story, "PB-DOAM-01", "doam", "DOAM", winter, both)
     story.tell(
-        f"Phân bổ sữa {format_vnd(bank.MILK_COST)}, đồ ấm {format_vnd(winter)} cho phường Bạch Đằng, đặc khu Cát Hải",
+        f"Phân bổ sữa {format_vnd(bank.MILK_COST)} cho 4 đơn vị, đồ ấm {format_vnd(winter)} cho Bạch Đằng và Cát Hải",
         "allocated",
     )
     wrong, right = 50_000_000, 5_000_000
@@ -570,25 +572,25 @@ def buy_and_deliver(story: Story) -> None:
         items=[{"cost_minor": bank.MILK_COST, "goods": MILK, "quantity": bank.BOXES}],
         purchased_on="2026-08-26",
     )
-    issued = (("XK-014", BACH_DANG, 7_200), ("XK-015", CAT_HAI, 4_040))
+    issued = (("XK-014", BACH_DANG, 7_200), ("XK-015", CAT_HAI, 3_880), ("XK-016", OFFICER, 160))
     for issue_code, holder, count in issued:
         story.say("goods_issued", **milk, issue=issue_code, holder=holder, amount=boxes(count), issued_on=day)
     story.tell(
-        f"{format_vnd(bank.MILK_COST)} thành 12.000 hộp sữa trong kho; xuất 7.200 cho Bạch Đằng, 4.040 cho Cát Hải",
+        f"{format_vnd(bank.MILK_COST)} thành 12.000 hộp sữa; xuất Bạch Đằng 7.200, Cát Hải 3.880, cán bộ 160",
         "milk bought and issued",
     )
     today = story.clock.go(9, 10)
     sent = (
         ("XK-014", BACH_DANG, boxes(7_200), IN_BACH_DANG, 240, date(2026, 9, 8)),
         ("XK-015", CAT_HAI, boxes(3_840), IN_CAT_HAI, 128, date(2026, 9, 9)),
-        ("XK-015", CAT_HAI, boxes(160), IN_CAT_HAI, 4, date(2026, 9, 9)),
-        ("LC-2026-082", CAT_HAI, vnd(28_500_000), IN_CAT_HAI, 95, date(2026, 9, 9)),
-        ("LC-2026-082", CAT_HAI, vnd(1_500_000), IN_CAT_HAI, 5, date(2026, 9, 9)),
+        # A small group, so not through its commune: whose hands the boxes were in would say where they went.
+        ("XK-016", OFFICER, boxes(160), IN_CAT_HAI, 4, date(2026, 9, 9)),
+        ("LC-2026-082", CAT_HAI, vnd(bank.CAT_HAI), IN_CAT_HAI, 95, date(2026, 9, 9)),
         ("LC-2026-083", BACH_DANG, vnd(22_800_000), IN_BACH_DANG, 76, date(2026, 9, 8)),
     )
-    for handed, holder, amount, place, heads, day in sent:
+    for handed, holder, amount, place, heads, on in sent:
         fund, what = ("doam", "DOAM") if amount["unit"] == "VND" else ("sua", "SUA")
-        reached = _reached(what, place, heads, day, k=story.opened.opened.k)
+        reached = _reached(what, place, heads, on, k=story.opened.opened.k)
         story.say(
             "delivered",
             allocation=f"PB-{what}-01",
@@ -596,12 +598,11 @@ def buy_and_deliver(story: Story) -> None:
             handed=handed,
             holder=holder,
             amount=amount,
-            list_sha256=paper_hash(f"danh sách ký nhận {handed} {heads}"),
             **reached,
         )
     story.say("goods_returned", **milk, issue="XK-015", holder=CAT_HAI, amount=boxes(40), returned_on=today.isoformat())
     story.tell(
-        "Đã trao 11.200 hộp và 52.800.000 ₫ đồ ấm; nhóm dưới 10 trẻ chỉ ghi tỉnh, tháng; nhập lại 40 hộp; "
+        "Đã trao 11.200 hộp sữa, 52.800.000 ₫ đồ ấm; nhóm dưới 10 trẻ chỉ ghi tỉnh, tháng; nhập lại 40 hộp; "
         "1.200.000 ₫ còn ở phường",
         "delivered; small groups hidden",
     )
@@ -612,7 +613,8 @@ def _reached(what: str, place: str, heads: int, day: date, *, k: int) -> dict[st
     """Where, what and how many: open for a group of k, for a smaller one the province and the month only."""
     if heads >= k:
         scope = {"activity": what, "commune": place, "heads": heads}
-        return {"scope": scope, "delivered_on": day.isoformat()}
+        listed = paper_hash(f"danh sách ký nhận {what} {place}")
+        return {"scope": scope, "delivered_on": day.isoformat(), "list_sha256": listed}
     detail = {"activity": what, "commune": place, "heads": str(heads), "day": day.isoformat()}
     hidden = {"detail": {"private": detail}, "province": communes()[place].province}
     return {"hidden": hidden, "delivered_on": day.replace(day=1).isoformat()}
