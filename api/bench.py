@@ -22,6 +22,7 @@ from ledger.book import Draft
 from ledger.days import day_of, to_instant
 from ledger.home import Home, OpenBook
 from ledger.intake import Intake
+from ledger.log import canonical
 from ledger.record import leaf_of
 from ledger.store import read
 from ledger.store.engine import open_engine, reading, sqlite_url, writing
@@ -117,7 +118,7 @@ class _Fixture:
         """A batch of gifts, sealed and checked, not yet recorded."""
         requests = (self.request(number) for number in range(start, start + BATCH))
         make = self.opened.requests.draft
-        return [make(r["entry"], f"bench/{r['reference']}", r) for r in requests]
+        return [make(r["entry"], f"bench/{r['reference']}", canonical.encode(r)) for r in requests]
 
     def bodies(self, start: int) -> list[bytes]:
         """The stored bytes from a record on."""

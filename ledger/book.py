@@ -5,7 +5,7 @@ refused; append the records and all that follows from them; commit; only then an
 the checkpointer signs later, from what it reads back.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,7 +29,7 @@ from ledger.vault.keys import VaultKeys
 Clock = Callable[[], datetime]
 
 MAX_CLAMP = timedelta(seconds=1)
-MAX_CACHED = 50_000  # register rows and balances kept between transactions
+MAX_CACHED = 20_000  # register rows and balances kept between transactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,7 @@ class _Batch:
         number = 0
         try:
             for number, draft in enumerate(job.drafts):  # noqa: B007  # names the refused one below
-                known = _same_request(self._known, draft)
+                known = same_request(self._known, draft.reference, draft.request)
                 if known is None:
                     if not records and not self.new:
                         records += self._clock_clamped(overlay, job.by)
@@ -327,11 +327,16 @@ def _new_records(jobs: Sequence[_Job], answers: Sequence[_Answer]) -> dict[str, 
     }
 
 
-def _same_request(known: dict[str, tuple[int, bytes, bytes]], draft: Draft) -> Recorded | None:
-    found = known.get(draft.reference)
+def same_request(known: Mapping[str, tuple[int, bytes, bytes]], reference: str, request: bytes) -> Recorded | None:
+    """The record that a reference has already; None for a new one.
+
+    `known` is reference → (index, leaf hash, request); raises Rejected(REFERENCE_REUSED) when another request
+    has the reference.
+    """
+    found = known.get(reference)
     if found is None:
         return None
-    index, leaf, request = found
-    if request != draft.request:
+    index, leaf, first = found
+    if request != first:
         raise Rejected(Reason.REFERENCE_REUSED, field="reference", index=index)
     return Recorded(index, leaf, repeated=True)

@@ -9,12 +9,14 @@ there, with another request it is refused. Without one a random key is drawn, an
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import msgspec
 
-from ledger.book import Book, Draft, Recorded
+from ledger.book import Book, Draft, Recorded, same_request
 from ledger.entries.base import Person
 from ledger.log import canonical
 from ledger.record import checked_entry, decode
@@ -25,6 +27,24 @@ from ledger.store.engine import reading
 from ledger.vault.seal import RandomBytes, Vault
 
 MAX_GROUP = 1000
+
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request looked at: its entry, its full reference, its canonical bytes and their keyed hash."""
+
+    entry: dict[str, Any]
+    reference: str
+    asked: bytes
+    mac: bytes
+
+    def there(self, known: Mapping[str, tuple[int, bytes, bytes]]) -> Recorded | None:
+        """The record that this reference has; raises Rejected(REFERENCE_REUSED) for another request."""
+        return same_request(known, self.reference, self.mac)
 
 
 class Requests:
@@ -45,59 +65,74 @@ class Requests:
     def submit_each(
         self, groups: Sequence[Sequence[object]], by: str
     ) -> list[tuple[Recorded, ...] | Rejected]:
-        """Each group wholly or not at all; all of them in one transaction."""
-        prepared: list[list[Draft] | Rejected] = []
+        """Each group wholly or not at all; all of them in one transaction.
+
+        References are looked up before any randomness is drawn: a request that is there already costs one read.
+        The answer under the head's lock is the one that counts.
+        """
+        answers: list[tuple[Recorded, ...] | Rejected] = []
+        asked: list[list[_Asked]] = []
         for group in groups:
             try:
-                prepared.append(self._drafts(group, by))
+                asked.append(self._asked(group, by))
             except Rejected as refused:
-                prepared.append(refused)
-        answers = iter(self._book.record_each([p for p in prepared if not isinstance(p, Rejected)], by))
-        return [p if isinstance(p, Rejected) else next(answers) for p in prepared]
+                asked.append([])
+                answers.append(refused)
+                continue
+            answers.append(())
+        known = self._book.find(request.reference for group in asked for request in group)
+        drafts: dict[int, list[Draft]] = {}
+        for number, group in enumerate(asked):
+            if isinstance(answers[number], Rejected):
+                continue
+            try:
+                there = [request.there(known) for request in group]
+                if all(place is not None for place in there):
+                    answers[number] = tuple(place for place in there if place is not None)
+                else:
+                    drafts[number] = _numbered(group, lambda one: self.draft(one.entry, one.reference, one.asked))
+            except Rejected as refused:
+                answers[number] = refused
+        for number, answer in zip(drafts, self._book.record_each(list(drafts.values()), by), strict=True):
+            answers[number] = answer
+        return answers
 
-    def draft(self, entry: Mapping[str, Any], reference: str, request: object) -> Draft:
-        """A draft of one entry in its request form; `request` is what makes a repetition the same."""
-        try:
-            asked = canonical.encode(request)
-        except canonical.NotCanonical as error:
-            raise Rejected(Reason.MALFORMED, str(error)) from error
+    def draft(self, entry: Mapping[str, Any], reference: str, asked: bytes) -> Draft:
+        """A draft of one entry in its request form; `asked` is what makes a repetition the same."""
         sealed: list[SealedRow] = []
         subjects: list[SubjectRow] = []
         public = self._without_private(entry, sealed, subjects)
-        checked = checked_entry(msgspec.json.encode(public))
         return Draft(
-            entry=checked,
+            entry=checked_entry(msgspec.json.encode(public)),
             reference=reference,
             request=self._book.keys.request_mac(self._book.code, asked),
             sealed=tuple(sealed),
             subjects=tuple(subjects),
         )
 
-    def _drafts(self, group: Sequence[object], by: str) -> list[Draft]:
+    def _asked(self, group: Sequence[object], by: str) -> list["_Asked"]:
         if len(group) > MAX_GROUP:
             raise Rejected(Reason.TOO_LARGE, f"at most {MAX_GROUP} entries at once", field="entries")
-        drafts = []
-        for number, request in enumerate(group):
-            try:
-                drafts.append(self._one(request, by))
-            except Rejected as refused:
-                if len(group) > 1:
-                    refused.details.setdefault("number", number)
-                raise
-        return drafts
+        return _numbered(group, lambda request: self._one(request, by))
 
-    def _one(self, request: object, by: str) -> Draft:
+    def _one(self, request: object, by: str) -> "_Asked":
         if not isinstance(request, dict) or not isinstance(request.get("entry"), dict):
             raise Rejected(Reason.MALFORMED, "a request is an object with an entry", field="entry")
         if unknown := set(request) - {"entry", "reference"}:
-            raise Rejected(Reason.MALFORMED, "unknown field", field=", ".join(sorted(unknown)))
+            raise Rejected(Reason.MALFORMED, "unknown field", field=", ".join(sorted(map(str, unknown))))
         key = request.get("reference")
         if key is None:
             key = self._random(16).hex()
         # Looked up in the database before the record is made, so checked before that.
         if not isinstance(key, str) or re.fullmatch("[!-~]{1,120}", key) is None:
             raise Rejected(Reason.MALFORMED, "1 to 120 ASCII characters without spaces", field="reference")
-        return self.draft(request["entry"], f"{by}/{key}", request)
+        normal = _normal(request)
+        try:
+            asked = canonical.encode(normal)
+        except canonical.NotCanonical as error:
+            raise Rejected(Reason.MALFORMED, str(error)) from error
+        mac = self._book.keys.request_mac(self._book.code, asked)
+        return _Asked(normal["entry"], f"{by}/{key}", asked, mac)
 
     def _without_private(self, value: object, sealed: list[SealedRow], subjects: list[SubjectRow]) -> object:
         if isinstance(value, dict):
@@ -139,6 +174,30 @@ class Requests:
         if opened is None:
             raise Rejected(Reason.NOT_IN_VAULT, field="same_as", index=index)
         return opened
+
+
+def _numbered(items: Sequence[Item], make: Callable[[Item], Made]) -> list[Made]:
+    """`make` of each item; a refusal among several says which by `number`."""
+    made = []
+    for number, item in enumerate(items):
+        try:
+            made.append(make(item))
+        except Rejected as refused:
+            if len(items) > 1:
+                refused.details.setdefault("number", number)
+            raise
+    return made
+
+
+def _normal(value: Any) -> Any:
+    """The same value with every text in NFC: two spellings of one text are one request."""
+    if isinstance(value, str):
+        return value if value.isascii() else unicodedata.normalize("NFC", value)
+    if isinstance(value, dict):
+        return {name: _normal(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_normal(item) for item in value]
+    return value
 
 
 def open_person(

@@ -118,5 +118,5 @@ def check_fund_place(fund: dict[str, object], place: str) -> None:
 def refuse_shortfall(view: View, fund: str, unit: str) -> None:
     """No new decision on a fund that facts have overdrawn."""
     missing = view.balance(f"shortfall:{fund}", unit)
-    if missing:
+    if missing < 0:
         raise Rejected(Reason.SHORTFALL_OPEN, field="fund", fund=fund, short_by_minor=-missing)
