@@ -11,6 +11,7 @@ import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,6 +22,7 @@ import msgspec
 from ledger.refusals import Reason, Rejected
 from ledger.statements import Line, Statement, day_evidence, keyed_lines
 from ledger.statements.line import Evidence
+from ledger.store.engine import StoreUnavailable
 
 MAX_EQUALS = 10_000
 DAY_HEX, CLASS_HEX = 12, 20
@@ -60,6 +62,22 @@ def class_of(key: str) -> str:
     return key.partition("-")[0]
 
 
+@contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(f"cannot keep a copy of the statement: {error.strerror}") from error
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
 class Spool(Statement):
     """A statement read once: `lines()` are those of the copy."""
 
@@ -69,7 +87,8 @@ class Spool(Statement):
         self.count = 0
         self.equals = 0
         """Lines with an equal before them on the same day."""
-        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # closed by `close`
+        with _disk():
+            self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # closed by `close`
 
     @classmethod
     def of(
@@ -95,14 +114,18 @@ class Spool(Statement):
             self.count += 1
             self.equals += ordinal > 0
             check(self.count, line)
-            self._file.write(encode(Spooled(f"{marked[1]}{name[:CLASS_HEX]}-{ordinal}", line)) + b"\n")
-        with statement.path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != statement.sha256:
-                raise Rejected(Reason.FILE_UNREADABLE, "the file changed while it was read")
+            raw = encode(Spooled(f"{marked[1]}{name[:CLASS_HEX]}-{ordinal}", line)) + b"\n"
+            with _disk():
+                self._file.write(raw)
+        with _disk():
+            self._file.flush()
+        if _sha256(statement.path) != statement.sha256:
+            raise Rejected(Reason.FILE_UNREADABLE, "the file changed while it was read")
 
     def close(self) -> None:
         """Lets the copy go."""
-        self._file.close()
+        with suppress(OSError):  # what could not be written need not be
+            self._file.close()
 
     def __enter__(self) -> "Spool":
         return self

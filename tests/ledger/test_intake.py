@@ -30,7 +30,7 @@ from ledger.spool import Spool, day_mark
 from ledger.statements import open_statement
 from ledger.statements.matching import make_code
 from ledger.store import read
-from ledger.store.engine import reading
+from ledger.store.engine import StoreUnavailable, reading
 from ledger.store.locks import exclusive
 from tests.audits import check_book
 from tests.ledger.statement_files import (
@@ -313,6 +313,15 @@ def test_a_file_that_changes_while_it_is_read(sqlite_world: World, tmp_path: Pat
 
     monkeypatch.setattr("ledger.intake.open_statement", opened)
     assert refused_by(sqlite_world, file).reason is Reason.FILE_UNREADABLE
+
+
+def test_a_full_disk_leaves_nothing(sqlite_world: World, tmp_path: Path, monkeypatch: Any) -> None:
+    file = write(tmp_path / "a.csv", booked(3))
+    before = size(sqlite_world)
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: Path("/dev/full").open("wb"))  # noqa: SIM115
+    with pytest.raises(StoreUnavailable, match="No space left"):
+        take(sqlite_world, file)
+    assert size(sqlite_world) == before
 
 
 def test_a_dry_run_tells_each_row_and_records_nothing(sqlite_world: World, tmp_path: Path) -> None:
