@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Integer, LargeBinary, Table
+from sqlalchemy import Connection, Engine, Integer, LargeBinary, Table, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from audit.checks_fold import persons_of
@@ -242,7 +242,8 @@ def verify_connection(
 
 @contextmanager
 def _snapshot(engine: Engine) -> Iterator[Connection]:
-    options = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    sqlite = engine.dialect.name == "sqlite"
+    options = {} if sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with engine.connect().execution_options(**options) as db:
         db.begin()
         yield db
@@ -267,6 +268,10 @@ class _Reader:
         self._book = book
         self._found = found
         self._unreadable: set[str] = set()
+        self._there = set(tables.CLASSES)
+        # Asking a server for a table that is not there would end the transaction for all that comes after.
+        with suppress(SQLAlchemyError, UnicodeError, TypeError):
+            self._there = set(inspect(db).get_table_names())
 
     def rows(self, table: Table, columns: str, order: str, *, where: str = "", given: Row = ()) -> Iterator[Row]:
         """Rows of the book; columns and order are comma-separated names. A row of wrong types is a finding
@@ -284,8 +289,15 @@ class _Reader:
                 key = next((value for value in values if type(value) is int), None)
                 self._found.add(FindingKind.ROW_MALFORMED, "wrong types", index=key, table=table.name)
 
+    def has(self, table: Table) -> bool:
+        """Whether the table is there at all."""
+        return table.name in self._there
+
     def query(self, table: str, sql: str, given: Row = ()) -> Iterator[Row]:
         """Rows of any query about one table, streamed; an unreadable table is one finding."""
+        if table in tables.CLASSES and table not in self._there:
+            self._damaged(table, "the table is missing")
+            return
         try:
             with self.db.exec_driver_sql(
                 driver_sql(self.db, sql),
@@ -298,10 +310,12 @@ class _Reader:
         except (SQLAlchemyError, UnicodeError, ValueError, OverflowError) as error:
             if isinstance(error, DBAPIError) and _unavailable(error):
                 raise StoreUnavailable(str(error.orig)) from error
-            if table not in self._unreadable:
-                self._unreadable.add(table)
-                said = str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
-                self._found.add(FindingKind.DATABASE_DAMAGED, said.splitlines()[0], table=table)
+            self._damaged(table, str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__)
+
+    def _damaged(self, table: str, said: str) -> None:
+        if table not in self._unreadable:
+            self._unreadable.add(table)
+            self._found.add(FindingKind.DATABASE_DAMAGED, said.splitlines()[0], table=table)
 
     def _column(self, table: Table, name: str) -> str:
         # SQLite hands over text that is not UTF-8 only as bytes.
@@ -587,6 +601,8 @@ class _Rows:
             self._add(FindingKind.REGISTER_DIFFERS, "registers", index, missing, "/".join(key))
 
     def _subjects(self) -> None:
+        if not self._reader.has(tables.vault_values):
+            return  # a finding already, and nothing to compare with
         query = (
             "SELECT subject FROM vault_subjects WHERE book = ? EXCEPT SELECT subject FROM vault_values WHERE book = ?"
         )

@@ -147,6 +147,8 @@ class TilesSource:
         try:
             with _OPENER.open(f"{self._url}/{path}", timeout=self._seconds) as answer:
                 data: bytes = answer.read(most + 1)
+                if len(data) <= most and answer.length:
+                    raise SourceUnavailable(f"{path}: the answer ended {answer.length} bytes early")
                 return data
         except urllib.error.HTTPError as error:
             error.close()

@@ -453,6 +453,16 @@ def test_t27_the_schema_changed(case: Case) -> None:
         assert {finding.table for finding in found} == {table}, (statements, [str(f) for f in found])
 
 
+@pytest.mark.parametrize("table", [table.name for table in COVERED])
+def test_t27_a_table_dropped(case: Case, table: str) -> None:
+    """Findings, never an exception, and the other tables are still read."""
+    with tampering(case.world) as db:
+        db.exec_driver_sql(f"DROP TABLE {table}")
+        report = audit(case.world, db)
+    assert {K.DATABASE_DAMAGED, K.SCHEMA_DIFFERS} <= {f.kind for f in report.findings if f.table == table}
+    assert report.size == (0 if table == "records" else case.untouched.size)
+
+
 def test_a_value_exchanged_with_all_keys_but_not_the_commitment(case: Case) -> None:
     """Somebody with the vault's keys seals another name under the same tag: the record does not commit to it."""
     size, table = case.untouched.size, tables.vault_values
