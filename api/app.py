@@ -84,9 +84,8 @@ def create_app(
     app.state.shelves = shelves
     app.state.render_paper = render_paper
     problems.install(app)
-    for module in (entries, balances, proofs, log, papers, kinds):
-        app.include_router(module.router, prefix="/api/v1")
-    app.include_router(health.router)
+    for module in (entries, balances, proofs, log, papers, kinds, health):
+        app.include_router(module.router)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
     app.add_middleware(Door, hosts=frozenset(hosts))
     app.add_middleware(LastResort)
@@ -121,7 +120,7 @@ class Door:
         if refused is None:
             await self._app(scope, receive, send_with_headers)
         else:
-            extra = {"WWW-Authenticate": "None"} if refused.reason is DoorReason.NO_LOGINS_YET else None
+            extra = {"WWW-Authenticate": "None-yet"} if refused.reason is DoorReason.NO_LOGINS_YET else None
             await response_of(problem_of(refused), extra)(scope, receive, send_with_headers)
 
     def _refused(self, method: str, headers: Headers) -> Refused | None:

@@ -160,11 +160,7 @@ def install(app: FastAPI) -> None:
     """Makes the app answer every expected error with its problem details."""
 
     def answer(_request: Request, error: Exception) -> Response:
-        headers = getattr(error, "headers", None)
-        problem = problem_of(error)
-        if problem["reason"] == DoorReason.NO_LOGINS_YET:
-            headers = {"WWW-Authenticate": "None"}
-        return response_of(problem, headers)
+        return response_of(problem_of(error), getattr(error, "headers", None))
 
     for kind in (
         Rejected,

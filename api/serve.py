@@ -5,6 +5,7 @@ asked: a search for a donor's name is the donor's business.
 """
 
 import ipaddress
+import logging
 import socket
 import time
 
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.app import create_app, logger
 from api.v1.books import RenderPaper
+from certificates.issue import render_paper as issued_paper
 from ledger.home import Home
 
 KEEP_ALIVE_SECONDS = 5
@@ -23,10 +25,11 @@ class ServeRefused(Exception):
     """The server does not start; the message says why, Vietnamese first."""
 
 
-def serve(home: Home, host: str, port: int, *, render_paper: RenderPaper | None = None) -> None:
+def serve(home: Home, host: str, port: int, *, render_paper: RenderPaper | None = issued_paper) -> None:
     """Serves until it is told to stop. Raises ServeRefused for an address that is not loopback or not free."""
     listening = bind(host, port)
     with listening:
+        logging.basicConfig(handlers=[_Lines()], level=logging.WARNING, force=True)
         app = AccessLog(create_app(home, render_paper=render_paper))
         config = uvicorn.Config(
             app,
@@ -98,6 +101,13 @@ class AccessLog:
             route = getattr(scope.get("route"), "path", None)
             milliseconds = round((time.perf_counter() - began) * 1000, 1)
             logger.info("request", method=_method(scope), route=route, status=status, ms=milliseconds)
+
+
+class _Lines(logging.Handler):
+    """What the libraries have to say, in the same form: the words they wrote, without what they put into them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logger.warning("library", source=record.name, level=record.levelname, message=str(record.msg))
 
 
 def _method(scope: Scope) -> str:

@@ -10,7 +10,7 @@ from api.v1.books import AllShelves, BookQuery
 from api.v1.numbers import decimal
 from audit import queries
 
-router = APIRouter(tags=["balances"])
+router = APIRouter(prefix="/api/v1", tags=["balances"])
 
 
 class BalanceQuery(BookQuery):

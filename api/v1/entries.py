@@ -20,7 +20,7 @@ from ledger.store.engine import reading
 
 MAX_PAGE = 500
 
-router = APIRouter(tags=["entries"])
+router = APIRouter(prefix="/api/v1", tags=["entries"])
 
 
 class RecordQuery(BookQuery):

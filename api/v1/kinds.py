@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 
 from api.v1.schema import kinds_document
 
-router = APIRouter(tags=["entries"])
+router = APIRouter(prefix="/api/v1", tags=["entries"])
 
 
 @router.get("/kinds", summary="Các loại bút toán — every kind of entry with its JSON Schema")

@@ -20,7 +20,7 @@ from ledger.store.engine import reading
 FOR_EVER = "public, max-age=31536000, immutable"
 FOR_AN_HOUR = "public, max-age=3600"  # a partial tile's bytes never change either, but a log may drop them
 
-router = APIRouter(tags=["log"])
+router = APIRouter(prefix="/api/v1", tags=["log"])
 
 
 @router.get("/checkpoint", summary="Điểm chốt đã ký mới nhất — the newest signed checkpoint")

@@ -9,7 +9,7 @@ from api.v1.books import AllShelves, BookQuery, RenderPaper
 from api.v1.numbers import Index
 from api.words import DoorReason
 
-router = APIRouter(tags=["papers"])
+router = APIRouter(prefix="/api/v1", tags=["papers"])
 
 
 @router.get("/papers/{index}.pdf", summary="Giấy xác nhận, giấy ghi nhận — a donor's paper")

@@ -8,7 +8,7 @@ from api.v1.books import AllShelves, BookQuery
 from api.v1.numbers import Index
 from audit.queries import prove
 
-router = APIRouter(tags=["log"])
+router = APIRouter(prefix="/api/v1", tags=["log"])
 
 
 @router.get("/proofs/{index}", summary="Bằng chứng có trong sổ — proof that a record is in the log")

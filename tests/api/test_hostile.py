@@ -21,9 +21,9 @@ MEMO_RULE = ("ctl-01", "size-03")
 JSON = {"content-type": "application/json"}
 
 BODY = (
-    '{"entry":{"kind":"gift_received","place":"bank:VCB","fund":"sua","received_on":"%s","parts":[],'
-    '"amount":{"minor":@AMOUNT@,"unit":"VND"},"donor":{"private":{"name":@NAME@}}}}' % TODAY
-)
+    '{"entry":{"kind":"gift_received","place":"bank:VCB","fund":"sua","received_on":"@DAY@","parts":[],'
+    '"amount":{"minor":@AMOUNT@,"unit":"VND"},"donor":{"private":{"name":@NAME@}}}}'
+).replace("@DAY@", TODAY.isoformat())
 
 
 def cases(name: str) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The OpenAPI document says what the API does: a program made from it works."""
 
 import itertools
+from typing import Any, cast
 
 import jsonschema_rs
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -90,10 +92,6 @@ CHECKS = [
 ]
 
 
-# Nothing can be asked wrongly there: no parameters, or any text at all.
-NOTHING_TO_ASK = ["/api/v1/log/{book}/checkpoint", "/api/v1/kinds", "/healthz", "/readyz"]
-
-
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_generated_requests_meet_no_surprise(sqlite_world: World, mode: GenerationMode) -> None:
     """Requests nobody thought of, right and wrong: no 5xx, and every answer is of the shape described."""
@@ -102,19 +100,22 @@ def test_generated_requests_meet_no_surprise(sqlite_world: World, mode: Generati
         client.post("/api/v1/entries?wait=checkpointed", json=EXAMPLES["place_opened"]["value"])
         schema = schemathesis.openapi.from_dict(client.get("/api/v1/openapi.json").json())
         statuses: set[tuple[str, int]] = set()
-        left_out: list[str] = []
+        left_out: set[str] = set()
         for found in schema.get_all_operations():
+            assert isinstance(found, Ok)
             operation = found.ok()
 
-            def check(case: schemathesis.Case) -> None:
+            def check(case: schemathesis.Case[Any]) -> None:
                 asked = requests.Request(**case.as_transport_kwargs(base_url=ADDRESS)).prepare()
                 headers = [(name.encode(), _latin(value)) for name, value in asked.headers.items()]
-                answer = client.request(str(asked.method), str(asked.url), headers=headers, content=asked.body)
+                answer = client.request(
+                    str(asked.method), str(asked.url), headers=headers, content=cast(bytes | None, asked.body)
+                )
                 statuses.add((case.method, answer.status_code))
                 case.validate_response(answer, checks=CHECKS)
 
             bounded = settings(
-                max_examples=40 if operation.method == "post" else 8,
+                max_examples=30 if operation.method == "post" else 6,
                 deadline=None,
                 database=None,
                 derandomize=True,
@@ -124,7 +125,8 @@ def test_generated_requests_meet_no_surprise(sqlite_world: World, mode: Generati
             try:
                 bounded(given(operation.as_strategy(generation_mode=mode))(check))()
             except Unsatisfiable:
-                left_out.append(operation.path)
-    assert left_out == ([] if mode is GenerationMode.POSITIVE else NOTHING_TO_ASK)
+                left_out.add(operation.path)
+    # Where there are no parameters, or any text will do, nothing can be asked wrongly.
+    assert not left_out & {"/api/v1/entries", "/api/v1/entries/{index}", "/api/v1/balances"}
     assert ("POST", 400) in statuses
     assert_whole(sqlite_world)

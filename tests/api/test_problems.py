@@ -1,6 +1,7 @@
 """Refusals: each has one status and words, names its field, and tells nothing it should not."""
 
 import re
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -110,7 +111,7 @@ def test_an_unexpected_error_is_answered_and_logged_without_what_it_says(
     ],
 )
 def test_a_refusal_names_reason_and_field(
-    sqlite_client: TestClient, change: dict[str, object], status: int, reason: str, field: str
+    sqlite_client: TestClient, change: dict[str, Any], status: int, reason: str, field: str
 ) -> None:
     """An accountant must see which box of the form to mend."""
     answer = sqlite_client.post("/api/v1/entries", json={"entry": gift(**change)})
