@@ -40,7 +40,7 @@ from ledger.money import MAX_MINOR, Amount
 from ledger.record import decode
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Key, decode_value
-from ledger.requests import open_person
+from ledger.requests import IMPORTER, open_person
 from ledger.spool import Day, Spool, Spooled, class_of
 from ledger.statements import Control, Line, StatementHead, control, open_statement, partial_day
 from ledger.statements.matching import Candidate, find_codes, suggest
@@ -474,7 +474,7 @@ class _Import:
         return Draft(draft.entry, draft.reference, draft.request, person.rows, (person.subject,))
 
     def _draft(self, entry: Any, key: str) -> Draft:
-        reference = f"import/{key}"
+        reference = f"{IMPORTER}/{key}"
         request = self._open.keys.request_mac(self._open.code, reference.encode())
         return Draft(entry, reference, request)
 

@@ -27,6 +27,8 @@ from ledger.store.engine import reading
 from ledger.vault.seal import RandomBytes, Vault
 
 MAX_GROUP = 1000
+IMPORTER = "import"
+"""Whose references name statement files and lines by their content; nobody else may act under this name."""
 
 
 Item = TypeVar("Item")
@@ -70,6 +72,8 @@ class Requests:
         References are looked up before any randomness is drawn: a request that is there already costs one read.
         The answer under the head's lock is the one that counts.
         """
+        if by == IMPORTER:
+            raise Rejected(Reason.MALFORMED, "this name is kept for statement lines", field="by")
         answers: list[tuple[Recorded, ...] | Rejected] = []
         asked: list[list[_Asked]] = []
         for group in groups:

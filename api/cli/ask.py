@@ -19,25 +19,34 @@ def trace(
 ) -> Answer:
     """Khoản ủng hộ đã làm được gì — what did this gift do, or: whose gifts made this."""
     from audit.trace import trace_stored
+    from ledger.registers import Key, decode_value
+    from ledger.store import read
     from ledger.store.engine import reading
 
     with reading(session.opened.engine) as db:
         traced = trace_stored(db, session.opened.code, index, at, part)
-    return Answer(traced.to_json(), _told(traced))
+        keys = [Key("commune", use.commune) for use in traced.uses if use.commune]
+        rows = read.registers(db, session.opened.code, keys)
+    names = {key.key: decode_value(value)["name"] for key, value in rows.items()}
+    return Answer(traced.to_json(), _told(traced, names))
 
 
-def _told(traced: "Trace") -> list[str]:
-    """A trace as sentences."""
+def _told(traced: "Trace", communes: dict[str, str]) -> list[str]:
+    """A trace as sentences; `communes` are the names the book gives them."""
     if traced.gift is None:
         made = [f"- {_sum(p.minor, p.unit)}{_pieces(p.goods)}: {p.source} {p.index}" for p in traced.made_of]
         return [f"Bản ghi {traced.index} ({traced.kind}) làm từ — made of:", *made, traced.rule]
     amount = "" if traced.amount is None else _sum(traced.amount.minor, traced.amount.unit)
-    lines = [f"Khoản {traced.gift}: {amount}, nguồn {traced.fund or '—'}, ngày {traced.on} — gift, fund, day"]
+    lines = [f"Khoản {traced.gift}: {amount}, nguồn {traced.fund or '—'}, ngày {traced.on:%d/%m/%Y} — gift, fund, day"]
     for use in traced.uses:
-        where = use.commune or (f"tỉnh {use.province}" if use.province else "")
+        # A hidden delivery says the province and the month, nothing nearer.
+        where = communes.get(use.commune or "", use.commune) or (
+            f"tỉnh / province {use.province}" if use.province else ""
+        )
+        day = "" if use.day is None else f"{use.day:%m/%Y}" if use.province else f"{use.day:%d/%m/%Y}"
         what = f"{use.activity or use.account} {where}".strip()
         used = f"{_sum(use.amount_minor, use.unit)}{_pieces(use.goods)}"
-        lines.append(f"- đã dùng / used {used}: {what}, {use.day}, bản ghi / record {use.index}")
+        lines.append(f"- đã dùng / used {used}: {what}, {day}, bản ghi / record {use.index}")
     lines += [f"- còn giữ / held {_sum(h.minor, h.unit)}{_pieces(h.goods)}: {h.account}" for h in traced.held]
     if traced.refunded:
         unit = traced.amount.unit if traced.amount else "VND"
