@@ -164,12 +164,14 @@ def verify_database(
                 saved=saved,
                 at=at,
             )
-    except DBAPIError as error:
-        if _unavailable(error):
+    except (DBAPIError, UnicodeError) as error:
+        # UnicodeError: SQLite's own message may quote the damage, in bytes that are no text.
+        if isinstance(error, DBAPIError) and _unavailable(error):
             raise StoreUnavailable(str(error.orig)) from error
         # Not even a transaction can be begun: a header or schema that SQLite refuses to read.
         found = Findings()
-        found.add(FindingKind.DATABASE_DAMAGED, str(error.orig))
+        said = str(error.orig) if isinstance(error, DBAPIError) else "it cannot say what is damaged"
+        found.add(FindingKind.DATABASE_DAMAGED, said)
         return Report(0, "", found.sorted(), (), States(), 0.0, origin or vkey.name)
 
 
@@ -277,14 +279,18 @@ class _Reader:
         """Rows of the book; columns and order are comma-separated names. A row of wrong types is a finding
         and is left out; when the table cannot be read on, that is a finding and the end."""
         names = columns.split()
-        types = [_type_of(table, name) for name in names]
+        types = tuple(_type_of(table, name) for name in names)
+        texts = [place for place, kind in enumerate(types) if kind is str] if self.sqlite else []
         sql = f"SELECT {', '.join(self._column(table, name) for name in names)} FROM {table.name} WHERE book = ?"
         sql += f" AND {where}" if where else ""
         sql += " ORDER BY " + ", ".join(f'"{name}"' for name in order.split())
         for row in self.query(table.name, sql, (self._book, *given)):
-            values = tuple(map(_as_text_if, row, types)) if self.sqlite else row
-            if all(type(value) is kind for value, kind in zip(values, types, strict=True)):
-                yield values
+            values = list(row)
+            for place in texts:
+                if type(values[place]) is bytes:
+                    values[place] = values[place].decode("utf-8", "surrogateescape")
+            if tuple(map(type, values)) == types:
+                yield tuple(values)
             else:
                 key = next((value for value in values if type(value) is int), None)
                 self._found.add(FindingKind.ROW_MALFORMED, "wrong types", index=key, table=table.name)
@@ -327,12 +333,6 @@ def _type_of(table: Table, name: str) -> type:
     if isinstance(kind, LargeBinary):
         return bytes
     return int if isinstance(kind, Integer) else str
-
-
-def _as_text_if(value: object, kind: type) -> object:
-    if kind is str and isinstance(value, bytes):
-        return value.decode("utf-8", "surrogateescape")
-    return value
 
 
 class DatabaseSource:

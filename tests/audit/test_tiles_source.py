@@ -38,13 +38,18 @@ class _Quiet(SimpleHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """The audit hangs up on an endless answer; that is meant."""
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[[object], str]]:
     """Serves with a handler on the loopback address."""
     servers = []
 
     def start(handler: object) -> str:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)  # type: ignore[arg-type]
+        server = _Server(("127.0.0.1", 0), handler)  # type: ignore[arg-type]
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_address[1]}"
