@@ -319,8 +319,12 @@ def paper(world: World, gift: Recorded, **changed: Any) -> Recorded:
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"book_opened", "clock_clamped"}))
-def test_a_kind_moves_exactly_this(world: World, kind: str) -> None:
-    """Postings to the đồng, from where to where, and what the accounts hold after it."""
+def test_a_kind_moves_exactly_this(sqlite_world: World, kind: str) -> None:
+    """Postings to the đồng, from where to where, and what the accounts hold after it.
+
+    On SQLite; that PostgreSQL gives the same bytes for every kind, test_golden holds.
+    """
+    world = sqlite_world
     before, postings, after = EXPECTED[kind]
     fields = before(world) or {}
     whole = {**fields, "kind": kind} if kind == "reversed" else request(kind, **fields)
