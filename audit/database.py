@@ -706,6 +706,10 @@ def _schema(reader: _Reader, found: Findings) -> bool:
     except (SQLAlchemyError, UnicodeError) as error:
         found.add(FindingKind.DATABASE_DAMAGED, f"the schema cannot be read: {type(error).__name__}")
         return True
+    if ("table", "alembic_version") in stored or ("column", "alembic_version.version_num") in stored:
+        revisions = [row[0] for row in reader.query("alembic_version", "SELECT version_num FROM alembic_version")]
+        if revisions != [schema.newest()]:
+            found.add(FindingKind.SCHEMA_DIFFERS, "not the revision of this program", table="alembic_version")
     for kind, name in sorted(expected.keys() | stored.keys()):
         before, now = expected.get((kind, name)), stored.get((kind, name))
         if before != now:

@@ -453,6 +453,14 @@ def test_t27_the_schema_changed(case: Case) -> None:
         assert {finding.table for finding in found} == {table}, (statements, [str(f) for f in found])
 
 
+def test_t27_the_revision_changed(case: Case) -> None:
+    """A program that believes it would migrate what needs no migration."""
+    with tampering(case.world) as db:
+        db.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+        found = _found(case, db)
+    assert [(f.kind, f.table) for f in found] == [(K.SCHEMA_DIFFERS, "alembic_version")]
+
+
 @pytest.mark.parametrize("table", [table.name for table in COVERED])
 def test_t27_a_table_dropped(case: Case, table: str) -> None:
     """Findings, never an exception, and the other tables are still read."""
