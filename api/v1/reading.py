@@ -1,11 +1,11 @@
 """Reading a request's body: bounded, strict, and every refusal names the field.
 
-What is done to what was sent, and nothing else: text is brought to NFC, as everywhere in the ledger; where a
-day is asked for (`…_on`) an instant with its offset is taken too and becomes the day in the book's zone.
+One thing is done to what was sent: where a day is asked for (`…_on`) an instant with its offset is taken too and
+becomes the day in the book's zone. One thing the ledger can read is not taken from outside: a person in the
+form of a record (`seals`, `tag`), for nobody could ever open a commitment that the vault did not make.
 """
 
 import re
-import unicodedata
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -46,7 +46,7 @@ async def read_body(request: Request) -> bytes:
 
 def requests_of(body: bytes, idempotency_key: str | None, zone: str) -> list[dict[str, Any]]:
     """The requests of one body, ready for `Requests.submit`."""
-    value = _normalised(_parsed(body), zone)
+    value = _taken(_parsed(body), zone)
     if not isinstance(value, dict):
         raise Rejected(Reason.MALFORMED, "the body is one JSON object", field="body")
     if "entries" not in value:
@@ -102,15 +102,18 @@ def _near(body: bytes, message: str) -> str:
     return keys[-1] if keys else "body"
 
 
-def _normalised(value: object, zone: str | None, key: str = "") -> object:
+def _taken(value: object, zone: str, key: str = "") -> object:
     if isinstance(value, str):
-        text = unicodedata.normalize("NFC", value)
-        return text if zone is None or not key.endswith("_on") else _day(text, zone)
+        return _day(value, zone) if key.endswith("_on") else value
     if isinstance(value, dict):
+        if foreign := {"seals", "tag"} & set(value):
+            raise Rejected(
+                Reason.MALFORMED, "a person is given as private or same_as", field=", ".join(sorted(foreign))
+            )
         # Private values are texts of the caller's own naming.
-        return {name: _normalised(item, None if name == "private" else zone, name) for name, item in value.items()}
+        return {name: item if name == "private" else _taken(item, zone, name) for name, item in value.items()}
     if isinstance(value, list):
-        return [_normalised(item, zone) for item in value]
+        return [_taken(item, zone) for item in value]
     return value
 
 

@@ -1,6 +1,5 @@
 """JSON Schema of all kinds, from the classes themselves, for OpenAPI and `/api/v1/kinds`."""
 
-import json
 import re
 from functools import cache
 from typing import Any
@@ -12,12 +11,10 @@ from ledger.entries.union import KINDS, Entry
 # In JSON Schema `$` stands at the very end only; Python's needs this to mean the same.
 _ONLY_PYTHON = re.compile(r"\(\?!(?:\n|\\n)\)$")
 
+# A person as a request gives one; in a record stand a tag and commitments instead, and no request may say those.
 _PERSON: dict[str, Any] = {
     "title": "Person",
-    "description": (
-        "In a request: what the vault is to keep of somebody, or the person of an earlier record. "
-        "In a record: a tag fresh for this record and commitments to what the vault holds."
-    ),
+    "description": "What the vault is to keep of somebody, or the person of an earlier record, or both.",
     "type": "object",
     "properties": {
         "private": {
@@ -26,10 +23,8 @@ _PERSON: dict[str, Any] = {
             "example": {"name": "Nguyễn Thị Hoà", "phone": "0912 345 678"},
         },
         "same_as": {"type": "integer", "minimum": 0, "description": "Index of a record that speaks of this person."},
-        "seals": {"type": "array", "items": {"$ref": "#/components/schemas/Seal"}},
-        "tag": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
     },
-    "anyOf": [{"required": ["private"]}, {"required": ["same_as"]}, {"required": ["seals", "tag"]}],
+    "anyOf": [{"required": ["private"]}, {"required": ["same_as"]}],
     "additionalProperties": False,
 }
 
@@ -37,7 +32,8 @@ _PERSON: dict[str, Any] = {
 @cache
 def _schemas(prefix: str) -> tuple[dict[str, Any], dict[str, Any]]:
     (entry,), parts = msgspec.json.schema_components([Entry], ref_template=prefix + "{name}")
-    parts["Person"] = json.loads(json.dumps(_PERSON).replace("#/components/schemas/", prefix))
+    parts["Person"] = _PERSON
+    del parts["Seal"]
     for kind in KINDS.values():
         vietnamese, english = kind.title
         found = parts[kind.__name__]

@@ -237,3 +237,19 @@ def test_what_only_the_server_database_minds(client: TestClient, world: World) -
         assert refused(client.post("/api/v1/entries", json={"entry": gift(fund=fund)}))["field"] == "fund"
     assert client.get("/api/v1/entries", params={"book": "hp\0"}).status_code == 404
     assert_whole(world)
+
+
+def test_a_commitment_from_outside_is_refused(sqlite_client: TestClient, sqlite_world: World) -> None:
+    """One record that commits to what the vault does not hold would leave the book's audit broken for ever."""
+    before = size(sqlite_client)
+    for donor in (
+        {"seals": [], "tag": "0" * 32},
+        {"seals": [{"commitment": "0" * 64, "field": "name"}], "tag": "0" * 32},
+    ):
+        problem = refused(sqlite_client.post("/api/v1/entries", json={"entry": gift(donor=donor)}))
+        assert problem["field"] == "seals, tag"
+    # A private value may be called anything.
+    named = sqlite_client.post("/api/v1/entries", json={"entry": gift(donor={"private": {"tag": "An"}})})
+    assert named.status_code == 201
+    assert size(sqlite_client) == before + 1
+    assert_whole(sqlite_world)
