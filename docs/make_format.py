@@ -298,9 +298,7 @@ def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]
 
 
 def _field_rows(cls: type) -> list[tuple[str, ...]]:
-    return [
-        (f"`{one.name}`", one.type, "needed" if one.needed else "optional", one.meaning) for one in fields(cls)
-    ]
+    return [(f"`{one.name}`", one.type, "needed" if one.needed else "optional", one.meaning) for one in fields(cls)]
 
 
 def record_fields() -> str:
@@ -308,7 +306,7 @@ def record_fields() -> str:
     said = {
         "at": "when it was recorded; never earlier than the record before",
         "book": "the book; the same in every record",
-            "entry": "what is stated; `kind` names the table of its fields",
+        "entry": "what is stated; `kind` names the table of its fields",
         "index": "the record's place, from 0",
         "postings": "what it moves, in order; follows from `entry`",
         "previous": "leaf hash of the record before; 64 zeros in record 0",
@@ -392,10 +390,58 @@ def findings() -> str:
     return "\n".join(_table(("finding", "severity", "meaning"), rows))
 
 
+# What an accountant does next. A reason that is not here speaks of the request's form or of a code typed wrong.
+NEXT = {
+    "ACCOUNT_DIFFERS": "Xem số tài khoản in trên sao kê; nhập vào đúng tài khoản của nó.",
+    "ALREADY_EXISTS": "Chọn mã khác, hoặc bản ghi đó đã có: tìm bằng `sovang search`.",
+    "ALREADY_REVERSED": "Không cần làm gì: đã đảo rồi.",
+    "AMOUNT_TOO_LARGE": "Xem lại số chữ số.",
+    "BOOK_NOT_OPEN": "Thêm `--book MÃ`, hoặc xem lại `--home`.",
+    "CONTROL_DIFFERS": "Sao kê thiếu trang hoặc số đã bị sửa: tải lại từ ngân hàng. Nếu tự khai số dư, xem lại số đã khai.",
+    "CONTROL_MISSING": "Tệp không in số dư: khai `--opening` và `--closing` theo sổ phụ.",
+    "CURRENCY_DIFFERS": "Nhập vào tài khoản mở bằng loại tiền của sao kê.",
+    "DAY_IN_FUTURE": "Sửa ngày.",
+    "FILE_TOO_LARGE": "Xuất lại sao kê theo từng tháng.",
+    "FILE_UNREADABLE": "Xem lại tên tệp; CSV phải là UTF-8; nếu tệp hỏng thì tải lại.",
+    "FORMAT_UNKNOWN": "Chỉ nhận CSV, XLSX, MT940, camt.053; nói rõ bằng `--format`.",
+    "GIFT_TAKEN_BACK": "Khoản đã hoàn trả hoặc đã đảo: không cấp giấy.",
+    "HEADER_UNKNOWN": "Tệp không có dòng tiêu đề nhận ra được: xuất lại ở dạng khác của ngân hàng.",
+    "HOLDER_DIFFERS": "Xem lại lệnh chi: người giữ ghi ở đó.",
+    "IMPORT_UNFINISHED": "Nhập lại đúng tệp trước đó cho xong (mã SHA-256 có trong lời báo).",
+    "LINE_ALREADY_RECORDED": "Dòng đã ghi: xem `sovang suspense`, giải thích bằng `--parts`.",
+    "NEEDS_APPROVAL": "Số tiền vượt ngưỡng hai người. Phiên bản này chưa có lệnh duyệt: ghi từng phần dưới ngưỡng là lách quy chế.",
+    "NOT_A_GIFT": "Xem lại số bản ghi; với bảng kê nhiều phong bì thì thêm `--part`.",
+    "NOT_A_STATEMENT": "Tệp là thông báo hoặc báo cáo giữa ngày: lấy sao kê cuối ngày.",
+    "NOT_CHECKPOINTED": "Chạy `sovang checkpoint`, rồi làm lại.",
+    "NOT_IN_VAULT": "Không có dữ liệu của người này để dùng lại: ghi tên mới.",
+    "NOT_REVERSIBLE": "Đọc phần trong lời báo: đảo bản ghi đến sau trước đã, hoặc dùng nghiệp vụ hoàn trả.",
+    "NO_LINES": "Tệp trống: chọn lại kỳ sao kê.",
+    "NO_SUCH_COMMUNE": "Ghi danh sách xã của chương trình (`communes_listed`) trước; mã xã kèm ngày hiệu lực.",
+    "NO_SUCH_FUND": "Mở nguồn (`fund_opened`) trước, hoặc xem lại mã.",
+    "NO_SUCH_LINE": "Chép lại mã dòng từ `sovang suspense`; dòng phải của đúng tài khoản.",
+    "NO_SUCH_PLACE": "Mở bằng `sovang account open`; viết cả loại: `bank:VCB`, `cash:KET`.",
+    "OUTSIDE_RESTRICTION": "Không dùng nguồn này cho việc này. Chọn nguồn khác.",
+    "PARTIAL_DAY": "Một trong hai tệp cắt giữa ngày: xuất lại sao kê trọn ngày đó.",
+    "PARTS_DIFFER": "Cộng lại các phần; xem số còn chờ của dòng bằng `sovang suspense`.",
+    "PLACE_NOT_OF_FUND": "Nguồn chỉ được giữ ở các tài khoản ghi khi mở nguồn.",
+    "REFERENCE_REUSED": "Khóa này đã dùng cho việc khác: đặt khóa mới.",
+    "ROW_AMBIGUOUS": "Xem dòng nêu trong lời báo: ngày hoặc số hiểu được hai cách; xuất lại ở dạng khác.",
+    "ROW_MALFORMED": "Xem dòng nêu trong lời báo trong tệp; không sửa tay, tải lại.",
+    "SHORTFALL_OPEN": "Bù phần thiếu bằng `shortfall_covered` trước khi quyết định tiếp trên nguồn này.",
+    "SMALL_GROUP_OPEN": "Nhóm nhỏ: dùng `hidden` thay cho `scope`, ngày là mồng một của tháng.",
+    "STATEMENT_ALREADY_IMPORTED": "Không cần làm gì.",
+    "TOO_ALIKE": "Mã mới chỉ khác mã cũ ở chữ hoa, dấu nối hay O/0, I/l/1: chọn mã khác hẳn.",
+    "UNIT_DIFFERS": "Xem loại tiền hoặc mặt hàng của tài khoản, của khoản gốc.",
+    "UNKNOWN_KIND": "Xem `sovang new list`.",
+    "WOULD_BE_OVERDRAWN": "Xem `sovang balances`; số thiếu ghi ở `short_by_minor`.",
+}
+
+
 def reasons() -> str:
-    """Every reason for a refusal in the words the program uses."""
-    rows = [(f"`{reason}`", WORDS[reason][0], WORDS[reason][1]) for reason in Reason]
-    return "\n".join(_table(("mã — reason", "nghĩa", "in English"), rows))
+    """Every reason for a refusal in the words the program uses, and what to do next."""
+    assert {reason.value for reason in Reason} >= NEXT.keys()
+    rows = [(f"`{reason}`", WORDS[reason][0], NEXT.get(reason.value, ""), WORDS[reason][1]) for reason in Reason]
+    return "\n".join(_table(("mã", "nghĩa", "làm gì tiếp", "in English"), rows))
 
 
 def all_commands() -> list[tuple[str, Any]]:
@@ -415,7 +461,9 @@ def commands() -> str:
     """Every command with its arguments and options, from the program's own help."""
     lines: list[str] = []
     for name, command in all_commands():
-        own = [p for p in command.params if not (set(p.opts) & set(SHARED) and not (name == "init" and "--book" in p.opts))]
+        own = [
+            p for p in command.params if not (set(p.opts) & set(SHARED) and not (name == "init" and "--book" in p.opts))
+        ]
         arguments = [p for p in own if p.param_type_name == "argument"]
         line = " ".join([f"sovang {name}", *(_argument(p) for p in arguments), "[OPTIONS]"])
         lines += ["", f"### `{line}`", "", " ".join((command.help or "").split()), ""]
@@ -440,7 +488,9 @@ def _default(parameter: Any) -> str:
     if parameter.required:
         return "cần — needed"
     value = parameter.default
-    return "" if value is None or value is False or callable(value) or not isinstance(value, str | int) else f"`{value}`"
+    return (
+        "" if value is None or value is False or callable(value) or not isinstance(value, str | int) else f"`{value}`"
+    )
 
 
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
@@ -459,12 +509,12 @@ def renewed(document: str, text: str) -> str:
     for name, (file, make) in PARTS.items():
         if file != document:
             continue
-        begin, end = f"<!-- begin {name} -->\n", f"\n<!-- end {name} -->"
+        begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not found or not closed:
             raise ValueError(f"{document} has no part {name}")
-        text = f"{before}{begin}{make()}{end}{after}"
+        text = f"{before}{begin}{make()}\n{end}{after}"
     return text
 
 
