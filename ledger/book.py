@@ -8,6 +8,7 @@ the checkpointer signs later, from what it reads back.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
@@ -17,7 +18,7 @@ from ledger.entries.book import BookOpened, ClockClamped
 from ledger.entries.union import Entry
 from ledger.group import GroupCommit
 from ledger.log.merkle import Frontier
-from ledger.record import NO_PREVIOUS, Record, decode, encode, leaf_of
+from ledger.record import NO_PREVIOUS, Record, check_frame, decode, encode, leaf_of, reread
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Key
 from ledger.replay import State, step, view_at
@@ -36,6 +37,8 @@ MAX_CACHED = 20_000  # register rows and balances kept between transactions
 class Draft:
     """An entry to be recorded, with what of it goes into the vault.
 
+    `entry` has been read by its typed reader (`record.checked_entry`; `record.reread` for one built in Python):
+    what the auditor's reader would not take is never recorded.
     `reference` is `<actor>/<key>`, unique for ever; `request` the keyed hash of what the caller asked, by
     which a repeated reference is told from a reused one.
     """
@@ -149,12 +152,13 @@ class Book:
                 batch.new,
                 at=state.at,
                 zone=state.zone,
-                balances=[(*key, minor, batch.balance_set[key]) for key, minor in batch.balances()],
+                balances=[(*key, state.balances[key], index) for key, index in state.posted.items()],
                 registers=[(key, state.registers[key] or b"", index) for key, index in state.touched.items()],
                 values=batch.values,
                 subjects=batch.subjects,
             )
             state.touched.clear()
+            state.posted.clear()
             self._cached_head = (after.size, after.root)
         # The connection the fetchers hold ends with this transaction.
         state.fetch_balance = state.fetch_register = state.fetch_record = None
@@ -186,7 +190,6 @@ class _Batch:
         self.new: list[NewRecord] = []
         self.values: list[tuple[int, SealedRow]] = []
         self.subjects: list[SubjectRow] = []
-        self.balance_set: dict[tuple[str, str], int] = {}
         self._known: dict[str, tuple[int, bytes, bytes]] = {}
         self._records: dict[int, StoredRecord] = {}
         self._now = book.clock()
@@ -220,6 +223,7 @@ class _Batch:
         number = 0
         try:
             for number, draft in enumerate(job.drafts):  # noqa: B007  # names the refused one below
+                check_frame(job.by, draft.reference)
                 known = same_request(self._known, draft.reference, draft.request)
                 if known is None:
                     if not records and not self.new:
@@ -239,23 +243,19 @@ class _Batch:
         overlay.merge()
         for new, draft in records:
             self.new.append(new)
-            self.values += [(new.index, row) for row in draft.sealed]
-            self.subjects += draft.subjects
-            for posting in new.postings:
-                self.balance_set[posting.source, posting.amount.unit] = new.index
-                self.balance_set[posting.destination, posting.amount.unit] = new.index
+            if draft.sealed:
+                self.values += [(new.index, row) for row in draft.sealed]
+                self.subjects += draft.subjects
         return tuple(answers)
-
-    def balances(self) -> list[tuple[tuple[str, str], int]]:
-        """The balances this batch has set."""
-        return [(key, self.state.balances[key]) for key in self.balance_set]
 
     def _next(self, overlay: State, draft: Draft, by: str) -> NewRecord:
         at = max(self._at, overlay.at)
         entry = draft.entry
         if not isinstance(entry, BookOpened) and overlay.size == 0:
             raise Rejected(Reason.BOOK_NOT_OPEN)
-        entry = entry.completed(view_at(overlay, at))
+        completed = entry.completed(view_at(overlay, at))
+        if completed is not entry:
+            entry = reread(completed)
         record = Record(
             at=at,
             book=self.book.code,
@@ -266,18 +266,18 @@ class _Batch:
             previous=overlay.leaf,
             reference=draft.reference,
         )
-        body, stored = encode(record)
+        body = encode(record)
         leaf = leaf_of(body)
-        step(overlay, stored, leaf)
-        self._records[stored.index] = StoredRecord(stored, leaf)
+        step(overlay, record, leaf)
+        self._records[record.index] = StoredRecord(record, leaf)
         return NewRecord(
-            index=stored.index,
+            index=record.index,
             leaf=leaf,
             reference=draft.reference,
             request=draft.request,
-            mac=self.book.keys.row_mac(self.book.code, stored.index, leaf, draft.request),
+            mac=self.book.keys.row_mac(self.book.code, record.index, leaf, draft.request),
             body=body,
-            postings=stored.postings,
+            postings=record.postings,
         )
 
     def _clock_clamped(self, overlay: State, by: str) -> list[tuple[NewRecord, Draft]]:
@@ -286,7 +286,7 @@ class _Batch:
             return []
         entry = ClockClamped(clock_at=self._at, head_at=overlay.at)
         # Named by the head's leaf hash, which no caller can know before: the reference is never taken.
-        draft = Draft(entry, f"{by}/clock-{overlay.leaf}", b"\0" * 32)
+        draft = Draft(reread(entry), f"{by}/clock-{overlay.leaf}", b"\0" * 32)
         new = self._next(overlay, draft, by)
         self._known[draft.reference] = (new.index, new.leaf, draft.request)
         return [(new, draft)]
@@ -300,8 +300,7 @@ class _Batch:
         return self._records[index]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
+class StoredRecord(NamedTuple):
     """A record with its leaf hash, as rules see earlier records."""
 
     record: Record

@@ -26,7 +26,7 @@ from ledger.entries.book import BookOpened
 from ledger.files import write_durably
 from ledger.log.note import NoteRejected, SigningKey, VerifierKey
 from ledger.money import Amount
-from ledger.record import decode
+from ledger.record import decode, reread
 from ledger.refusals import Reason, Rejected
 from ledger.requests import Requests
 from ledger.signing import FileSigner
@@ -138,7 +138,7 @@ class Home:
         folder.mkdir(parents=True)
         FileSigner.create(folder, key, origin)
         try:
-            Book(self.engine, code, keys, self._clock).record([Draft(entry, f"{by}/book", bytes(32))], by)
+            Book(self.engine, code, keys, self._clock).record([Draft(reread(entry), f"{by}/book", bytes(32))], by)
         except (Rejected, StoreUnavailable):
             for file in folder.iterdir():
                 file.unlink()

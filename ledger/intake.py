@@ -37,7 +37,7 @@ from ledger.entries.receipts import (
 from ledger.entries.restrictions import check_fund_place
 from ledger.home import OpenBook
 from ledger.money import MAX_MINOR, Amount
-from ledger.record import decode
+from ledger.record import decode, reread
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Key, decode_value
 from ledger.requests import IMPORTER, open_person
@@ -476,7 +476,7 @@ class _Import:
     def _draft(self, entry: Any, key: str) -> Draft:
         reference = f"{IMPORTER}/{key}"
         request = self._open.keys.request_mac(self._open.code, reference.encode())
-        return Draft(entry, reference, request)
+        return Draft(reread(entry), reference, request)
 
     # Matching
 

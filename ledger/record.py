@@ -8,13 +8,14 @@ chain lies inside the leaves, so one Merkle root binds both. A record is encoded
 and hashed from them.
 """
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
 
 from ledger.accounts import CODE, Code, Posting
 from ledger.days import Instant
-from ledger.entries.base import Index, Sha256
+from ledger.entries.base import EntryBase, Index, Sha256
 from ledger.entries.union import KINDS, Entry
 from ledger.log import canonical
 from ledger.log.merkle import leaf_hash
@@ -77,22 +78,18 @@ class RecordMalformed(ValueError):
         super().__init__(f"{reason}: {message}")
 
 
-def encode(record: Record) -> tuple[bytes, Record]:
-    """The record's canonical bytes, the leaf, and the record as any reader reads them.
+def encode(record: Record) -> bytes:
+    """The record's canonical bytes: the leaf. Its entry has been read (`checked_entry`), its frame checked.
 
-    The bytes are read back at once: a field that only construction let through, or that another reader would
-    see otherwise, is refused here. Raises Rejected(TOO_LARGE) or Rejected(MALFORMED).
+    Raises Rejected(TOO_LARGE) or Rejected(MALFORMED).
     """
     try:
         body = canonical.encode_typed(record)
-        stored = _records.decode(body)
-    except (canonical.NotCanonical, msgspec.MsgspecError) as error:
-        raise Rejected(Reason.MALFORMED, _field_message(str(error)), field="entry") from error
-    if stored != record:
-        raise Rejected(Reason.MALFORMED, "reads back as another entry", field="entry")
+    except canonical.NotCanonical as error:
+        raise Rejected(Reason.MALFORMED, str(error), field="entry") from error
     if len(body) > MAX_BYTES:
         raise Rejected(Reason.TOO_LARGE, "a record has at most 65,535 bytes", field="entry", bytes=len(body))
-    return body, stored
+    return body
 
 
 def decode(body: bytes) -> Record:
@@ -147,6 +144,30 @@ def checked_entry(data: bytes) -> Entry:
         raise Rejected(reason, _field_message(str(error))) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Rejected(Reason.MALFORMED, str(error)) from error
+
+
+def reread(entry: EntryBase) -> Entry:
+    """An entry built in Python, as its typed reader reads it; raises Rejected(MALFORMED) for what does not read
+    back as it was built."""
+    try:
+        read = checked_entry(canonical.encode_typed(entry))
+    except canonical.NotCanonical as error:
+        raise Rejected(Reason.MALFORMED, str(error), field="entry") from error
+    if read != entry:
+        raise Rejected(Reason.MALFORMED, "reads back as another entry", field="entry")
+    return read
+
+
+def check_frame(by: str, reference: str) -> None:
+    """The two fields of a record's frame that come from outside; raises Rejected(MALFORMED) naming the field."""
+    if _ACTOR.fullmatch(by) is None:
+        raise Rejected(Reason.MALFORMED, "an actor is letters, digits, dots and dashes", field="by")
+    if _REFERENCE.fullmatch(reference) is None:
+        raise Rejected(Reason.MALFORMED, "<actor>/<1 to 120 ASCII characters without spaces>", field="reference")
+
+
+_ACTOR = re.compile(CODE)
+_REFERENCE = re.compile(f"{CODE}/[!-~]{{1,120}}")
 
 
 def _field_message(message: str) -> str:

@@ -37,7 +37,9 @@ class State:
     balances: dict[BalanceKey, int] = field(default_factory=dict)
     registers: dict[Key, bytes | None] = field(default_factory=dict)
     touched: dict[Key, int] = field(default_factory=dict)
-    """Register rows set, with the index of the record that set them."""
+    """Register rows set, with the index of the record that set them last."""
+    posted: dict[BalanceKey, int] = field(default_factory=dict)
+    """Balances moved, with the index of the record that moved them last."""
     fetch_balance: Callable[[BalanceKey], int] | None = None
     fetch_register: Callable[[Key], bytes | None] | None = None
     fetch_record: Callable[[int], EarlierRecord] | None = None
@@ -56,6 +58,7 @@ class State:
         parent.balances.update(self.balances)
         parent.registers.update(self.registers)
         parent.touched.update(self.touched)
+        parent.posted.update(self.posted)
 
     def balance_of(self, key: BalanceKey) -> int:
         """Balance in `minor` units, 0 for an account never posted to."""
@@ -92,7 +95,7 @@ class State:
         raise Rejected(Reason.NO_SUCH_RECORD, "earlier records cannot be read here", index=index)
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class _View:
     """`entries.base.View` over a state, for one record."""
 
@@ -185,7 +188,7 @@ def folded(state: State, postings: Iterable[Posting], *, bounded: bool = True) -
         moved[destination] = (
             moved[destination] if destination in moved else state.balance_of(destination)
         ) + minor
-    if bounded and any(abs(minor) > MAX_MINOR for minor in moved.values()):
+    if bounded and (max(moved.values(), default=0) > MAX_MINOR or min(moved.values(), default=0) < -MAX_MINOR):
         raise Rejected(Reason.AMOUNT_TOO_LARGE, "a balance would pass 2^53-1", field="amount")
     return moved
 
@@ -223,6 +226,7 @@ def _apply(
     changes: Iterable[Change],
 ) -> None:
     state.balances.update(moved)
+    state.posted.update(dict.fromkeys(moved, record.index))
     for register, name, value in changes:
         key = Key(register, name)
         state.registers[key] = encode_value(value)

@@ -33,7 +33,7 @@ class Head:
         return self.frontier.root()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewRecord:
     """One record on its way into the store."""
 
