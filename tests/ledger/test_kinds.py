@@ -400,7 +400,7 @@ class Stage:
         self.sheet = say(world, "cash_sheet_received")
         self.fee = say(world, "bank_fee_charged", fund="thieu")
         self.donor = say(world, "donor_registered")
-        self.tag = record_at(world, self.donor.index).entry.donor.tag
+        self.at = record_at(world, self.donor.index).at
         self.size = size(world)
 
     def reversal_of(self, index: int, **changed: Any) -> dict[str, Any]:
@@ -486,11 +486,8 @@ REFUSED: list[Case] = [
         communes=[{"commune": MINH_TAN, "name": "Minh Tân", "province": "31"}] * 2,
     ),
     case(R.ALREADY_EXISTS, "goods", "goods_listed", goods=MILK),
-    on(
-        R.ALREADY_EXISTS,
-        "donor",
-        lambda s: request("donor_registered", donor={"tag": s.tag, "seals": []}),
-    ),
+    case(R.MALFORMED, "seals, tag", "donor_registered", donor={"tag": "5e" * 16, "seals": []}),
+    on(R.MALFORMED, "kind", lambda s: {"kind": "clock_clamped", "clock_at": s.at, "head_at": s.at}),
     # funds
     case(R.ALREADY_EXISTS, "fund", "fund_opened", fund="sua"),
     case(R.TOO_ALIKE, "fund", "fund_opened", fund="SUA"),
@@ -751,6 +748,15 @@ def test_refused_by_name_and_nothing_is_kept(stage: Stage, number: int) -> None:
     reason, field, make = REFUSED[number]
     refused(reason, lambda: stage.world.say(**make(stage)), field)
     assert size(stage.world) == stage.size
+
+
+def test_a_tag_is_never_given_twice(world: World) -> None:
+    """A source of randomness that repeats itself would link two people in public; the register notices."""
+    entry = request("donor_registered")
+    drawn = world.home._random.drawn
+    world.open.requests.submit([{"entry": entry, "reference": "a"}], "may")
+    world.home._random.drawn = drawn
+    refused(R.ALREADY_EXISTS, lambda: world.open.requests.submit([{"entry": entry, "reference": "b"}], "may"), "donor")
 
 
 # --- refusals that need a book of their own -------------------------------------------------------------
