@@ -320,6 +320,21 @@ def record_fields() -> str:
     return "\n".join(_table(("field", "type", "meaning"), rows))
 
 
+EXAMPLE = DOCS.parent / "tests/golden/records/gift_received.json"
+
+
+def example() -> str:
+    """The worked record: its bytes and its leaf hash."""
+    body = EXAMPLE.read_bytes()
+    lines = (
+        f"The example, {len(body)} bytes (shown here in one line, without a line end):",
+        f"    {body.decode()}",
+        "Its leaf hash:",
+        f"    {record.leaf_of(body).hex()}",
+    )
+    return "\n\n".join(lines)
+
+
 def types() -> str:
     """Every named type of the tables."""
     names: set[str] = set()
@@ -496,6 +511,7 @@ def _default(parameter: Any) -> str:
 
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "record": ("format.md", record_fields),
+    "example": ("format.md", example),
     "types": ("format.md", types),
     "structs": ("format.md", structs),
     "kinds": ("format.md", kinds),
