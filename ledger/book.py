@@ -14,13 +14,13 @@ from sqlalchemy import Connection, Engine
 
 from ledger.days import from_instant, to_instant
 from ledger.entries.base import EntryBase
-from ledger.entries.book import BookOpened, ClockClamped
+from ledger.entries.book import CLOCK, BookOpened, ClockClamped
 from ledger.entries.union import Entry
 from ledger.group import GroupCommit
 from ledger.log.merkle import Frontier
 from ledger.record import NO_PREVIOUS, Record, check_frame, decode, encode, leaf_of, reread
 from ledger.refusals import Reason, Rejected
-from ledger.registers import Key
+from ledger.registers import Key, decode_value
 from ledger.replay import State, step, view_at
 from ledger.store import read
 from ledger.store.append import Head, NewRecord, SealedRow, SubjectRow, append, lock_head
@@ -283,6 +283,9 @@ class _Batch:
     def _clock_clamped(self, overlay: State, by: str) -> list[tuple[NewRecord, Draft]]:
         """The machine's clock stands more than a second before the head: that itself is recorded."""
         if not overlay.at or from_instant(overlay.at) - self._now <= MAX_CLAMP:
+            return []
+        said = overlay.register_of(CLOCK)
+        if said is not None and decode_value(said)["head_at"] == overlay.at:
             return []
         entry = ClockClamped(clock_at=self._at, head_at=overlay.at)
         # Named by the head's leaf hash, which no caller can know before: the reference is never taken.

@@ -93,6 +93,12 @@ class Home:
         with reading(self.engine) as db:
             return read.books(db)
 
+    def kept_keys(self) -> list[str]:
+        """The books whose signing keys lie here, without asking the database. Raises StoreUnavailable."""
+        if not self.path.is_dir():
+            raise StoreUnavailable(f"no home at {self.path}; `sovang init` makes one")
+        return sorted(path.parent.name for path in (self.path / "keys").glob("*/log.key"))
+
     def create_book(
         self,
         code: str,

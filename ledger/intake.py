@@ -50,7 +50,7 @@ from ledger.store.engine import reading
 from ledger.store.locks import exclusive
 from ledger.store.read_lines import explained_lines, waiting_lines
 from ledger.text import clean
-from ledger.vault.seal import MAX_VALUE
+from ledger.vault.seal import MAX_BANK_TEXT
 
 BATCH = 1000
 MOST_CANDIDATES = 500
@@ -194,7 +194,7 @@ class _LineCheck:
             raise Rejected(Reason.DAY_IN_FUTURE, row=line.row, day=line.booked_on, today=self._today)
         for field, text in _private(line).items():
             try:
-                clean(text, field=field, multiline=True, max_chars=MAX_VALUE)
+                clean(text, field=field, multiline=True, max_chars=MAX_BANK_TEXT)
             except Rejected as refused:
                 raise Rejected(Reason.ROW_MALFORMED, refused.message, row=line.row, field=field) from refused
         if line.fund is not None and line.fund not in self._funds:

@@ -17,10 +17,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from ledger.book import Book, Draft, Recorded, same_request
-from ledger.entries.base import Person
+from ledger.entries.base import Person, kind_of
+from ledger.entries.book import ClockClamped
+from ledger.entries.pledges import PledgeMade
 from ledger.log import canonical
 from ledger.record import checked_entry, decode
 from ledger.refusals import Reason, Rejected
+from ledger.statements.matching import RANDOM_BYTES, make_code
 from ledger.store import read
 from ledger.store.append import SealedRow, SubjectRow
 from ledger.store.engine import reading
@@ -106,6 +109,10 @@ class Requests:
         sealed: list[SealedRow] = []
         subjects: list[SubjectRow] = []
         public = self._without_private(entry, sealed, subjects)
+        if entry.get("kind") == kind_of(ClockClamped.__name__):
+            raise Rejected(Reason.MALFORMED, "the book says this by itself", field="kind")
+        if isinstance(public, dict) and entry.get("kind") == kind_of(PledgeMade.__name__) and "pledge" not in entry:
+            public["pledge"] = make_code(self._random(RANDOM_BYTES))
         return Draft(
             entry=checked_entry(msgspec.json.encode(public)),
             reference=reference,
@@ -142,6 +149,10 @@ class Requests:
         if isinstance(value, dict):
             if "private" in value or "same_as" in value:
                 return self._sealed(value, sealed, subjects)
+            if foreign := {"seals", "tag"} & set(value):
+                # Nobody could ever open a commitment that the vault did not make.
+                field = ", ".join(sorted(foreign))
+                raise Rejected(Reason.MALFORMED, "a person is given as private or same_as", field=field)
             return {name: self._without_private(item, sealed, subjects) for name, item in value.items()}
         if isinstance(value, list | tuple):
             return [self._without_private(item, sealed, subjects) for item in value]

@@ -28,10 +28,10 @@ def verify(
             raise Misuse("--tiles cần --vkey đã ghim — needs the pinned --vkey; a key the server offers proves nothing")
         report = verify_tiles(tiles, VerifierKey.parse(_text_or_file(vkey)), saved=saved)
     else:
-        from audit.database import verify_home
+        from audit.database import verify_folder
 
         pinned = None if vkey is None else VerifierKey.parse(_text_or_file(vkey))
-        report = verify_home(session.opened, database=database, saved=saved, vkey=pinned)
+        report = verify_folder(session.home, session.book_kept(), database=database, saved=saved, vkey=pinned)
     document = report.to_json()
     verdict = "SỔ NGUYÊN VẸN — the book is whole" if report.ok else "CÓ PHÁT HIỆN — there are findings"
     lines = [

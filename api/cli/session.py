@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ledger.refusals import Rejected
+from ledger.refusals import Reason, Rejected
 
 if TYPE_CHECKING:  # the database is loaded by the commands that use it: help must come at once
     from ledger.home import Home, OpenBook
@@ -65,6 +65,15 @@ class Session:
         if self._opened is None:
             self._opened = self.home.open_book(self.book_code)
         return self._opened
+
+    def book_kept(self) -> str:
+        """The book named by `--book`, or the only one that has keys here: a damaged database is not asked."""
+        codes = self.home.kept_keys()
+        if self.book_code is None and len(codes) == 1:
+            return codes[0]
+        if self.book_code not in codes:
+            raise Rejected(Reason.BOOK_NOT_OPEN, field="book", books=", ".join(codes) or "none")
+        return self.book_code
 
     def signed(self, answer: "Answer") -> "Answer":
         """The answer of a command that recorded something, once a checkpoint covers it.
@@ -162,6 +171,7 @@ def _kind_of(error: Exception) -> tuple[int, str]:
     """Exit code and reason of what is not a refusal. What we did not foresee is «could not tell», never a traceback."""
     from sqlalchemy.exc import SQLAlchemyError
 
+    from api.serve import ServeRefused
     from audit.queries import QueryFailed
     from audit.sources import SourceUnavailable
     from certificates.check import PaperFalse
@@ -185,6 +195,7 @@ def _kind_of(error: Exception) -> tuple[int, str]:
         (QueryFailed, FINDINGS, "QUERY_FAILED"),
         (SourceUnavailable, UNKNOWN, "SOURCE_UNAVAILABLE"),
         (CommitUnknown, UNKNOWN, "COMMIT_UNKNOWN"),
+        (ServeRefused, MISUSE, "SERVE_REFUSED"),
         (StoreUnavailable, UNKNOWN, "STORE_UNAVAILABLE"),
         (SchemaOld, UNKNOWN, "SCHEMA_OLD"),
         (SQLAlchemyError, UNKNOWN, "STORE_UNAVAILABLE"),

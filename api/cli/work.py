@@ -158,6 +158,7 @@ def new(
     """Ghi một nghiệp vụ: --trường giá-trị … — record one entry from --field value …"""
     from api.cli.forms import entry_of, fields_of
     from ledger.entries.union import KINDS
+    from ledger.statements.matching import valid_code
 
     if kind == "list":
         table = [[str(name), *entry.title] for name, entry in KINDS.items()]
@@ -166,6 +167,9 @@ def new(
         fields = [[f"--{name}", how, "cần / needed" if needed else ""] for name, how, needed in fields_of(kind)]
         return Answer({"kind": kind, "fields": [f[0] for f in fields]}, KINDS[kind].title, (("", "", ""), fields))
     request: dict[str, Any] = {"entry": entry_of(kind, context.args)}
+    pledge = request["entry"].get("pledge")
+    if kind == "pledge_made" and pledge is not None and not valid_code(pledge):
+        raise Rejected(Reason.MALFORMED, "not a code of ours; leave it out and one is made", field="pledge")
     if reference is not None:
         request["reference"] = reference
     recorded = session.opened.requests.submit([request], session.actor)[0]

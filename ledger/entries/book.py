@@ -13,6 +13,8 @@ from ledger.refusals import Reason, Rejected
 from ledger.registers import Change, Key
 
 MINIMUM_K = 5
+CLOCK = Key("clock", "clamped")
+"""The register row of the last instant that the machine's clock fell behind."""
 
 
 class BookOpened(EntryBase, frozen=True, kw_only=True):
@@ -53,12 +55,21 @@ class BookOpened(EntryBase, frozen=True, kw_only=True):
 
 
 class ClockClamped(EntryBase, frozen=True, kw_only=True):
-    """The machine's clock stood before the head's instant; records went on carrying the head's."""
+    """The machine's clock stood before the head's instant; records go on carrying the head's until it has passed.
+
+    Said by the book itself, once for each such instant.
+    """
 
     title: ClassVar = ("Đồng hồ máy chạy lùi", "Clock went backwards")
 
     clock_at: Instant
     head_at: Instant
+
+    def reads(self) -> tuple[Key, ...]:
+        return (CLOCK,)
+
+    def changes(self, view: View) -> tuple[Change, ...]:
+        return (Change(*CLOCK, {"head_at": self.head_at}),)
 
 
 class PlaceOpened(EntryBase, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pysqlite3.dbapi2 as sqlite  # type: ignore[import-untyped]
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 SAFE_WAL = (3, 51, 3)
 BUSY_SECONDS = 60
@@ -85,8 +85,8 @@ def reading(engine: Engine) -> Iterator[Connection]:
         with engine.connect().execution_options(**options) as connection:
             yield connection
             connection.rollback()
-    except OperationalError as error:
-        raise StoreUnavailable(str(error.orig)) from error
+    except (DBAPIError, UnicodeDecodeError) as error:
+        raise StoreUnavailable(str(getattr(error, "orig", error))) from error
 
 
 @contextmanager

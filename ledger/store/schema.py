@@ -6,8 +6,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 
 from ledger.store.engine import StoreUnavailable, open_engine, writing
 
@@ -40,13 +41,16 @@ def require_newest(engine: Engine) -> None:
     try:
         with engine.connect() as connection:
             current = MigrationContext.configure(connection).get_current_revision()
-    except (OperationalError, ProgrammingError) as error:
+    except DBAPIError as error:
         raise StoreUnavailable(str(error.orig)) from error
     if current == newest():
         return
     if engine.dialect.name != "sqlite":
         raise SchemaOld(f"schema is at {current or 'nothing'}, needed is {newest()}: run `sovang migrate`")
-    migrate(engine)
+    try:
+        migrate(engine)
+    except CommandError as error:
+        raise SchemaOld(f"schema is at {current}, which this program does not know") from error
 
 
 def describe(connection: Connection) -> list[tuple[str, str, str]]:
@@ -74,6 +78,20 @@ SELECT 'trigger', c.relname || '.' || t.tgname,
        replace(pg_get_triggerdef(t.oid), current_schema() || '.', '') || ' ' || t.tgenabled::text
   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
  WHERE c.relnamespace = current_schema()::regnamespace AND NOT t.tgisinternal
+UNION ALL
+SELECT 'default', c.relname || '.' || a.attname, pg_get_expr(d.adbin, d.adrelid)
+  FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid
+  JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+ WHERE c.relnamespace = current_schema()::regnamespace
+UNION ALL
+SELECT 'constraint', conrelid::regclass::text || '.' || conname, pg_get_constraintdef(oid)
+  FROM pg_constraint WHERE connamespace = current_schema()::regnamespace AND contype <> 'n'
+UNION ALL
+SELECT 'policy', tablename || '.' || policyname, coalesce(qual, '') || ' ' || coalesce(with_check, '')
+  FROM pg_policies WHERE schemaname = current_schema()
+UNION ALL
+SELECT 'row security', relname, relrowsecurity::text || ' ' || relforcerowsecurity::text
+  FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
 UNION ALL
 SELECT 'function', p.proname, p.prosrc FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace
 UNION ALL
@@ -105,5 +123,5 @@ def expected(connection: Connection) -> list[tuple[str, str, str]]:
             described = describe(made)
             made.rollback()
             return described
-    except (OperationalError, ProgrammingError) as error:
+    except DBAPIError as error:
         raise StoreUnavailable(str(error.orig)) from error

@@ -15,10 +15,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.entries.base import Person, Seal
 from ledger.store.append import SealedRow, SubjectRow
-from ledger.text import clean
+from ledger.text import MAX_CHARS, clean
 from ledger.vault.keys import VaultKeys
 
-MAX_VALUE = 2000  # characters of one private value
+MAX_BANK_TEXT = 2000  # characters of one private value
+BANK_TEXT = ("memo", "counterparty")
+"""Fields whose text a bank or a stranger wrote: may have several lines."""
 RandomBytes = Callable[[int], bytes]
 
 
@@ -121,4 +123,5 @@ class Vault:
 
 
 def _private_text(field: str, text: str) -> str:
-    return clean(text, field=field, multiline=True, max_chars=MAX_VALUE)
+    banks = field in BANK_TEXT
+    return clean(text, field=field, multiline=banks, max_chars=MAX_BANK_TEXT if banks else MAX_CHARS)
