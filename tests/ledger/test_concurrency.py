@@ -6,7 +6,7 @@ is not there.
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -153,16 +153,13 @@ def test_more_callers_than_one_transaction_takes_are_all_answered(monkeypatch: p
         return [job * 2 for job in jobs]
 
     group: GroupCommit[int, int] = GroupCommit(write)
-    group._writer.acquire()
-    with ThreadPoolExecutor(5) as pool:
-        running = [pool.submit(group.submit, n) for n in range(5)]
-        while len(group._waiting) < 5:
-            threading.Event().wait(0.001)
-        group._writer.release()
-        answers = [future.result(timeout=10) for future in running]
-    assert answers == [0, 2, 4, 6, 8]
-    assert max(batches) == 2
-    assert sum(batches) == 5
+    others: list[Future[int]] = [Future() for _ in range(4)]
+    group._waiting.extend(enumerate(others))
+    alone = threading.Thread(target=lambda: batches.append(-group.submit(21)), daemon=True)
+    alone.start()
+    alone.join(10)
+    assert batches == [2, 2, 1, -42]
+    assert [other.result(0) for other in others] == [0, 2, 4, 6]
 
 
 def test_two_processes_interleave_without_gap_or_fork(world: World, tmp_path: Path) -> None:

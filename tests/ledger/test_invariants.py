@@ -17,7 +17,20 @@ from ledger.record import decode
 from ledger.refusals import Rejected
 from ledger.replay import State, step
 from tests.ledger.replayed import check_book
-from tests.ledger.saying import DEFAULTS, bodies, cartons, line, parts, request, reversal, say, size
+from tests.ledger.saying import (
+    DEFAULTS,
+    HOLDER,
+    MILK,
+    SUPPLIER,
+    bodies,
+    cartons,
+    line,
+    parts,
+    request,
+    reversal,
+    say,
+    size,
+)
 from tests.worlds import SHA, World, vnd
 
 STEPS = 400 if os.environ.get("SOVANG_LONG") else 150
@@ -34,9 +47,14 @@ def random_request(world: World, dice: random.Random, number: int) -> dict[str, 
     if "amount" in fields:
         goods = fields["amount"]["unit"] != "VND"
         changed["amount"] = cartons(dice.randrange(1, 9)) if goods else vnd(minor)
+    same = dice.randrange(6)
     for code, name in (("allocation", "pb"), ("order", "lc"), ("issue", "px"), ("transfer", "ct"), ("case", "n")):
         if code in fields:
-            changed[code] = f"{name}-{dice.randrange(6)}"
+            changed[code] = f"{name}-{same}"
+    if kind in ("allocated", "payment_ordered", "goods_issued", "transfer_sent", "mistaken_money_held"):
+        changed[{"a": "allocation", "p": "order", "g": "issue", "t": "transfer", "m": "case"}[kind[0]]] = f"x-{number}"
+    if kind == "delivered":
+        changed["handed"] = dice.choice([f"px-{same}", f"lc-{same}"])
     if "fund" in fields:
         changed["fund"] = dice.choice(["sua", "chung"])
     if kind in ("balance_brought", "gateway_settled"):
@@ -58,12 +76,28 @@ def random_request(world: World, dice: random.Random, number: int) -> dict[str, 
     return request(kind, **changed)
 
 
+def started(world: World) -> None:
+    """Aid under way with every code the dice may name, so that what they say is often possible."""
+    for n in range(6):
+        holder = SUPPLIER if n % 2 else HOLDER
+        payee = {"holder": holder, "payee_kind": "supplier" if n % 2 else "commune"}
+        ours = {"allocation": f"pb-{n}"}
+        say(world, "allocated", **ours, fund="chung" if n % 3 else "sua", amount=vnd(40_000))
+        say(world, "payment_ordered", **ours, order=f"lc-{n}", amount=vnd(30_000), payee=payee)
+        say(world, "money_advanced", order=f"lc-{n}", amount=vnd(25_000), holder=holder)
+        if n % 2:
+            milk = [{"cost_minor": 10_000, "goods": MILK, "quantity": 20}]
+            say(world, "purchased", **ours, order=f"lc-{n}", items=milk)
+            say(world, "goods_issued", **ours, issue=f"px-{n}", amount=cartons(10))
+
+
 @pytest.mark.parametrize("seed", range(8 if os.environ.get("SOVANG_LONG") else 3))
 def test_both_views_hold_the_same_at_every_index(world: World, seed: int) -> None:
     """A random book, replayed record by record; also no posting leaves its view."""
     dice = random.Random(f"invariants/{seed}")
     world.gift(300_000)
     world.gift(300_000, fund="chung")
+    started(world)
     world.numbers = say(world, "statement_imported", lines=50, new_lines=50, sha256=SHA).index
     refused: Counter[str] = Counter()
     for number in range(STEPS):
@@ -72,7 +106,7 @@ def test_both_views_hold_the_same_at_every_index(world: World, seed: int) -> Non
         except Rejected as rejected:
             refused[rejected.reason] += 1
     story = bodies(world)
-    assert len(story) > 60, refused
+    assert len({decode(body).entry.kind for body in story}) > 20, refused
     assert len(refused) > 5, "a random book should meet rules"
     state = State(fetch_record=lambda index: earlier[index])
     earlier: list[Any] = []
