@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from audit.checks_fold import persons_of
 from audit.checks_log import Signed, opened_checkpoints
 from audit.findings import FindingKind, Findings, Report, States
-from audit.verify import ROWS_UNSEEN, VAULT_UNSEEN, Passed, Pinned, not_excluded, overdue, run_pass
+from audit.verify import ROWS_UNSEEN, VAULT_UNSEEN, Passed, Pinned, excuse_young_tail, not_excluded, run_pass
 from ledger.home import Home, OpenBook
 from ledger.log.note import VerifierKey
 from ledger.record import BareRecord, Record
@@ -210,7 +210,7 @@ def verify_connection(
     if passed.size == 0:
         found.add(FindingKind.RECORD_MISSING, "there are no records", index=0, table="records")
     if at is not None:
-        overdue(passed, at, found)
+        excuse_young_tail(passed, at, found)
     if memory is not None:
         _signer(memory, passed, pinned, found)
     cannot = not_excluded(passed, saved=saved is not None)

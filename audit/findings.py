@@ -108,9 +108,8 @@ class FindingKind(StrEnum):
 
     # Open matters
     TAIL_UNSIGNED = "TAIL_UNSIGNED"
-    """Records after the newest checkpoint (index: the first of them)."""
-    TAIL_OVERDUE = "TAIL_OVERDUE"
-    """The same, for longer than two checkpoint intervals."""
+    """Records after the newest checkpoint (index: the first of them); with a clock at hand, only when they have
+    waited for longer than two checkpoint intervals."""
     IMPORT_INCOMPLETE = "IMPORT_INCOMPLETE"
     """Lines of a statement are not recorded yet (index: the statement)."""
     DAYS_UNCOVERED = "DAYS_UNCOVERED"
@@ -131,7 +130,6 @@ OPEN_KINDS = frozenset(
         FindingKind.CHECKPOINT_MISSING,
         FindingKind.SIGNER_UNREADABLE,
         FindingKind.TAIL_UNSIGNED,
-        FindingKind.TAIL_OVERDUE,
         FindingKind.IMPORT_INCOMPLETE,
         FindingKind.DAYS_UNCOVERED,
         FindingKind.STATEMENTS_DO_NOT_CHAIN,
@@ -210,6 +208,11 @@ class Findings:
         self._counts[kind, table] += 1
         if self._counts[kind, table] <= MOST_OF_A_KIND:
             self._kept.append(Finding(kind, detail, index, table, account, key, reason))
+
+    def drop(self, kind: FindingKind) -> None:
+        """Takes every finding of a kind back."""
+        self._kept = [finding for finding in self._kept if finding.kind is not kind]
+        self._counts = Counter({key: count for key, count in self._counts.items() if key[0] is not kind})
 
     def extend(self, others: "Findings") -> None:
         """Takes over what another collector has kept."""

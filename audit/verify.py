@@ -120,8 +120,9 @@ def run_pass(
     return Passed(log.tree.size, log.tree.root(), log.newest, log, fold)
 
 
-def overdue(passed: Passed, at: datetime, found: Findings) -> None:
-    """A tail that waits for its checkpoint longer than two intervals."""
+def excuse_young_tail(passed: Passed, at: datetime, found: Findings) -> None:
+    """Records that came less than two checkpoint intervals before `at` are in time: no finding, their state says
+    that they are recorded and not yet checkpointed."""
     opened, tail_at = passed.fold.opened, passed.log.tail_at
     if opened is None or tail_at is None or passed.newest >= passed.size:
         return
@@ -129,9 +130,8 @@ def overdue(passed: Passed, at: datetime, found: Findings) -> None:
         waited = at - from_instant(tail_at)
     except ValueError:
         return  # no such instant: a finding of its own
-    if waited > timedelta(seconds=2 * opened.checkpoint_seconds):
-        seconds = int(waited.total_seconds())
-        found.add(FindingKind.TAIL_OVERDUE, f"unsigned for {seconds} seconds", index=passed.newest)
+    if waited <= timedelta(seconds=2 * opened.checkpoint_seconds):
+        found.drop(FindingKind.TAIL_UNSIGNED)
 
 
 def not_excluded(passed: Passed, *, saved: bool) -> list[str]:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine
 
-from ledger.log.checkpoint import Checkpoint
+from ledger.log.checkpoint import Checkpoint, open_checkpoint
 from ledger.log.merkle import Frontier, leaf_hash
+from ledger.log.note import NoteRejected
 from ledger.record import RecordMalformed, decode_bare
 from ledger.signing import FileSigner, SignerRefused, SignerState
 from ledger.store import read
@@ -38,21 +39,48 @@ class Checkpointer:
         self._keys = keys
         self._ask = ask_witnesses
 
-    def run(self) -> tuple[Checkpoint, bytes]:
+    def run(self, restart: bytes | None = None) -> tuple[Checkpoint, bytes]:
         """Signs the book as it is committed now; returns the checkpoint and its note.
 
-        Signing an unchanged book again gives the same bytes. Raises SignerRefused with reason ROLLED_BACK,
-        FORKED, ROW_WITHOUT_MAC, LEAF_DIFFERS, LINK_DIFFERS, ROOT_DIFFERS or NO_STATE; nothing is signed then.
+        Signing an unchanged book again gives the same bytes. A signer whose state is lost starts again only from
+        `restart`, the newest checkpoint that somebody kept; a state that is there is never replaced.
+
+        Raises SignerRefused with reason ROLLED_BACK, FORKED, ROW_WITHOUT_MAC, LEAF_DIFFERS, LINK_DIFFERS,
+        ROOT_DIFFERS or NO_STATE; nothing is signed then.
         """
         with self._signer.turn():
-            before = self._signer.state()
+            before = self._remembered(restart)
             after = self._grown(before)
-            if after != before:
+            if after != before or restart is not None:
                 self._signer.remember(after)
             note = self._ask(self._signer.sign(after))
             with writing(self._engine) as db:
                 keep_checkpoint(db, self._book, after.size, note.decode())
         return Checkpoint(after.origin, after.size, after.root), note
+
+    def _remembered(self, restart: bytes | None) -> SignerState:
+        try:
+            return self._signer.state()
+        except SignerRefused as refused:
+            if restart is None:
+                raise
+            missing = refused
+        key = self._signer.key()
+        try:
+            checkpoint, _ = open_checkpoint(restart, key.verifier)
+            with reading(self._engine) as db:
+                frontier = read.frontier_at(db, self._book, checkpoint.size)
+        except NoteRejected as error:
+            raise SignerRefused(
+                "NO_STATE", f"{missing}; the one given is not of this key: {error}"
+            ) from error
+        except LookupError as error:
+            raise SignerRefused(
+                "ROLLED_BACK", f"records of the checkpoint given are missing: {error}"
+            ) from error
+        if frontier.root() != checkpoint.root:
+            raise SignerRefused("FORKED", "the records are not those of the checkpoint given")
+        return SignerState(checkpoint.origin, frontier)
 
     def _grown(self, state: SignerState) -> SignerState:
         """The state after the records that came since, each checked as it was read back."""
@@ -65,16 +93,12 @@ class Checkpointer:
                     "an old copy was restored; do not go on before a person has resolved it",
                 )
             try:
-                signed = read.root_at(db, self._book, state.size) if state.size else state.root
+                signed = read.frontier_at(db, self._book, state.size).root()
             except LookupError as error:
                 raise SignerRefused("LEAF_DIFFERS", f"records that were signed are missing: {error}") from error
             if signed != state.root:
-                raise SignerRefused(
-                    "FORKED", f"the first {state.size} records are not those that were signed"
-                )
-            frontier = self._follow(
-                read.record_rows(db, self._book, max(state.size - 1, 0), head.size), state
-            )
+                raise SignerRefused("FORKED", f"the first {state.size} records are not those that were signed")
+            frontier = self._follow(read.record_rows(db, self._book, max(state.size - 1, 0), head.size), state)
         if frontier.size != head.size or frontier.root() != head.root:
             raise SignerRefused("ROOT_DIFFERS", "the head row does not fit the records")
         return SignerState(state.origin, frontier)

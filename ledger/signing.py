@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 
 from ledger.files import write_durably
-from ledger.log.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from ledger.log.merkle import Frontier
-from ledger.log.note import SigningKey, VerifierKey
+from ledger.log.note import SigningKey
 
 
 class SignerRefused(Exception):
@@ -88,12 +88,11 @@ class FileSigner:
         """What was signed last; raises SignerRefused(NO_STATE): without it the key does not sign."""
         try:
             kept = msgspec.json.decode(self._state_path.read_bytes(), type=_StateFile)
-            state = SignerState(
-                kept.origin, Frontier(kept.size, tuple(bytes.fromhex(h) for h in kept.frontier))
-            )
+            state = SignerState(kept.origin, Frontier(kept.size, tuple(bytes.fromhex(h) for h in kept.frontier)))
         except (OSError, ValueError, msgspec.MsgspecError) as error:
             raise SignerRefused(
-                "NO_STATE", "signer state missing or damaged; give the newest checkpoint"
+                "NO_STATE",
+                "signer state missing or damaged; give the newest checkpoint kept: `sovang checkpoint --restart FILE`",
             ) from error
         if state.root.hex() != kept.root:
             raise SignerRefused("NO_STATE", "signer state damaged: root and frontier differ")
@@ -101,16 +100,9 @@ class FileSigner:
 
     def remember(self, state: SignerState) -> None:
         """Makes a state durable. Called before the signature it covers leaves."""
-        kept = _StateFile(
-            state.origin, state.size, state.root.hex(), [node.hex() for node in state.frontier.nodes]
-        )
+        kept = _StateFile(state.origin, state.size, state.root.hex(), [node.hex() for node in state.frontier.nodes])
         write_durably(self._state_path, msgspec.json.encode(kept), private=True)
 
     def sign(self, state: SignerState) -> bytes:
         """The checkpoint of the state, signed. The caller holds the turn and has the state remembered."""
         return sign_checkpoint(Checkpoint(state.origin, state.size, state.root), self.key())
-
-
-def believed(note: bytes, vkey: VerifierKey, origin: str) -> Checkpoint:
-    """The checkpoint of a note that a person hands in to restart a signer without state."""
-    return open_checkpoint(note, vkey, origin=origin)[0]

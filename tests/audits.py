@@ -17,7 +17,7 @@ def check_book(world: World, *, allow: Collection[FindingKind] = (), checkpoint:
     report = verify_home(world.open, database=True)
     allowed = set(allow)
     if not checkpoint:
-        allowed |= {FindingKind.TAIL_UNSIGNED, FindingKind.TAIL_OVERDUE, FindingKind.CHECKPOINT_MISSING}
+        allowed |= {FindingKind.TAIL_UNSIGNED, FindingKind.CHECKPOINT_MISSING}
     unexpected = [str(found) for found in report.findings if found.severity == "broken" or found.kind not in allowed]
     assert not unexpected, "\n".join(unexpected)
     assert report.whole

@@ -49,9 +49,14 @@ def _text_or_file(text: str) -> str:
     return path.read_text().strip() if path.is_file() else text
 
 
-def checkpoint(session: Session) -> Answer:
+def checkpoint(
+    session: Session,
+    restart: Annotated[
+        Path | None, typer.Option(help="Mốc niêm phong mới nhất còn giữ, khi khóa mất trí nhớ — newest checkpoint kept")
+    ] = None,
+) -> Answer:
     """Ký checkpoint ngay — sign the book as it stands now."""
-    signed, note = session.opened.checkpointer.run()
+    signed, note = session.opened.checkpointer.run(None if restart is None else restart.read_bytes())
     vkey = session.opened.vkey.vkey
     document = {
         "origin": signed.origin,

@@ -199,8 +199,8 @@ def count_records(db: Connection, book: str) -> int:
     return int(db.execute(select(func.count()).where(tables.records.c.book == book)).scalar_one())
 
 
-def root_at(db: Connection, book: str, size: int) -> bytes:
-    """The Merkle root over the first `size` records, from the stored leaf and subtree hashes.
+def frontier_at(db: Connection, book: str, size: int) -> Frontier:
+    """The tree over the first `size` records, from the stored leaf and subtree hashes.
 
     Raises LookupError when some are missing.
     """
@@ -211,4 +211,4 @@ def root_at(db: Connection, book: str, size: int) -> bytes:
         if size >> level & 1:
             nodes.append(reader(level, start >> level))
             start += 1 << level
-    return Frontier(size, tuple(nodes)).root()
+    return Frontier(size, tuple(nodes))

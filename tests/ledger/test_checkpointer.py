@@ -24,6 +24,7 @@ from ledger.signing import FileSigner, SignerRefused
 from ledger.store import read
 from ledger.store.append import pack_frontier
 from ledger.store.engine import driver_sql, reading
+from tests.audits import check_book
 from tests.conftest import fresh_database
 from tests.ledger.saying import bodies, say, size
 from tests.worlds import Randomness, World
@@ -335,6 +336,26 @@ def test_a_signer_without_its_memory_does_not_sign(tampered: World, damage: str)
     assert refused(tampered.open.checkpointer.run) == "NO_STATE"
     with reading(tampered.open.engine) as db:
         assert len(read.checkpoints(db, "hp")) == 1
+
+
+def test_a_signer_starts_again_from_a_checkpoint_that_was_kept(tampered: World) -> None:
+    """A lost state must not stop a fund for good, and must not let it sign another history."""
+    kept = tampered.open.checkpointer.run()[1]
+    tampered.gift()
+    path = tampered.home.path / "keys" / "hp" / "signer.json"
+    path.unlink()
+    assert refused(lambda: tampered.open.checkpointer.run(kept.replace(b"A", b"B"))) == "NO_STATE"
+    assert not path.exists()
+    signed, _ = tampered.open.checkpointer.run(kept)
+    assert signed.size == size(tampered)
+    path.unlink()
+    newest = tampered.open.checkpointer
+    with reading(tampered.open.engine) as db:
+        note = read.newest_checkpoint(db, "hp")
+    assert note is not None
+    assert newest.run(note.encode())[0] == signed
+    assert newest.run(kept)[0] == signed, "a state that is there is kept"
+    check_book(tampered)
 
 
 def test_a_missing_or_damaged_key_is_named(tampered: World) -> None:
