@@ -247,7 +247,7 @@ def _is_live(db: Connection, book: str, paper: CertificateIssued) -> bool:
         Key("refunded", str(paper.gift)),
     ]
     rows = {key: decode_value(value) for key, value in read.registers(db, book, keys).items()}
-    taken_back = keys[1] in rows or bool(rows.get(keys[2], {}).get("minor"))
+    taken_back = bool(rows.get(keys[1], {}).get("live")) or bool(rows.get(keys[2], {}).get("minor"))
     return bool(rows[keys[0]]["live"]) and not taken_back
 
 
