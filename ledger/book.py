@@ -8,8 +8,8 @@ the checkpointer signs later, from what it reads back.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, Engine
 
 from ledger.days import from_instant, to_instant
@@ -18,7 +18,7 @@ from ledger.entries.book import CLOCK, BookOpened, ClockClamped
 from ledger.entries.union import Entry
 from ledger.group import GroupCommit
 from ledger.log.merkle import Frontier
-from ledger.record import NO_PREVIOUS, Record, check_frame, decode, encode, leaf_of, reread
+from ledger.record import NO_PREVIOUS, Record, check_actor, check_reference, decode, encode, leaf_of, reread
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Key, decode_value
 from ledger.replay import State, step, view_at
@@ -50,8 +50,7 @@ class Draft:
     subjects: tuple[SubjectRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True, gc=False):
     """Where an entry stands in the log; `repeated` when it stood there before this call."""
 
     index: int
@@ -204,12 +203,8 @@ class _Batch:
         missing = [key for key in keys if key not in self.state.registers]
         self.state.registers.update(dict.fromkeys(missing))
         self.state.registers.update(read.registers(self.db, self.book.code, missing))
-        accounts = {
-            (account, posting.amount.unit)
-            for draft in drafts
-            for posting in draft.entry.postings()
-            for account in (posting.source, posting.destination)
-        }
+        moves = {(p.source, p.destination, p.amount.unit) for draft in drafts for p in draft.entry.postings()}
+        accounts = {(account, unit) for *ends, unit in moves for account in ends}
         unseen = [key for key in accounts if key not in self.state.balances]
         self.state.balances.update(dict.fromkeys(unseen, 0))
         stored = read.balances(self.db, self.book.code, unseen)
@@ -222,8 +217,9 @@ class _Batch:
         answers: list[Recorded] = []
         number = 0
         try:
+            check_actor(job.by)
             for number, draft in enumerate(job.drafts):  # noqa: B007  # names the refused one below
-                check_frame(job.by, draft.reference)
+                check_reference(draft.reference)
                 known = same_request(self._known, draft.reference, draft.request)
                 if known is None:
                     if not records and not self.new:
@@ -303,7 +299,7 @@ class _Batch:
         return self._records[index]
 
 
-class StoredRecord(NamedTuple):
+class StoredRecord(msgspec.Struct, frozen=True, gc=False):
     """A record with its leaf hash, as rules see earlier records."""
 
     record: Record

@@ -28,7 +28,7 @@ Actor = Code
 Reference = Annotated[str, msgspec.Meta(pattern=f"^{CODE}/[!-~]{{1,120}}$(?!\n)")]
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One record; `v` is the version of this layout."""
 
     at: Instant
@@ -42,7 +42,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     v: Literal[1] = 1
 
 
-class BareRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class BareRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A record whose kind this program does not know: the entry stays bytes, the postings are folded all the same."""
 
     at: Instant
@@ -158,10 +158,14 @@ def reread(entry: EntryBase) -> Entry:
     return read
 
 
-def check_frame(by: str, reference: str) -> None:
-    """The two fields of a record's frame that come from outside; raises Rejected(MALFORMED) naming the field."""
+def check_actor(by: str) -> None:
+    """Who records, as said from outside; raises Rejected(MALFORMED)."""
     if _ACTOR.fullmatch(by) is None:
         raise Rejected(Reason.MALFORMED, "an actor is letters, digits, dots and dashes", field="by")
+
+
+def check_reference(reference: str) -> None:
+    """A record's reference, as said from outside; raises Rejected(MALFORMED)."""
     if _REFERENCE.fullmatch(reference) is None:
         raise Rejected(Reason.MALFORMED, "<actor>/<1 to 120 ASCII characters without spaces>", field="reference")
 

@@ -8,7 +8,10 @@ balances, registers.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from ledger.accounts import Posting, is_held, is_known, root, view_of
 from ledger.days import DEFAULT_ZONE, check_day, day_of, from_instant
@@ -95,8 +98,7 @@ class State:
         raise Rejected(Reason.NO_SUCH_RECORD, "earlier records cannot be read here", index=index)
 
 
-@dataclass(slots=True)
-class _View:
+class _View(msgspec.Struct, frozen=True):
     """`entries.base.View` over a state, for one record."""
 
     state: State
@@ -127,12 +129,14 @@ def step(state: State, record: Record, leaf: bytes) -> None:
     """
     check_sequence(state, record)
     entry: EntryBase = record.entry
-    zone = entry.zone if isinstance(entry, BookOpened) else state.zone
-    view = _View(state, record.index, day_of(record.at, zone))
-    if record.index > 0 and isinstance(entry, BookOpened):
-        raise Rejected(Reason.BOOK_ALREADY_OPEN)
-    if record.index == 0 and not isinstance(entry, BookOpened):
+    zone = state.zone
+    if isinstance(entry, BookOpened):
+        zone = entry.zone
+        if record.index > 0:
+            raise Rejected(Reason.BOOK_ALREADY_OPEN)
+    elif record.index == 0:
         raise Rejected(Reason.BOOK_NOT_OPEN, "record 0 opens the book")
+    view = _View(state, record.index, day_of(record.at, zone))
     money_day = entry.money_day()
     if money_day is not None and entry.day_field is not None:
         check_day(money_day, today=view.today, field=entry.day_field)
@@ -162,8 +166,14 @@ def check_sequence(state: State, record: Record | BareRecord) -> None:
         raise Rejected(Reason.NOT_THE_RECORD, "previous", index=record.index)
     if record.at < state.at:
         raise Rejected(Reason.NOT_THE_RECORD, "time goes backwards", index=record.index)
+    _check_instant(record.at)
+
+
+# The records of one transaction share their instant.
+@lru_cache(maxsize=16)
+def _check_instant(at: str) -> None:
     try:
-        from_instant(record.at)
+        from_instant(at)
     except ValueError as error:
         raise Rejected(Reason.MALFORMED, "no such instant", field="at") from error
 
@@ -177,20 +187,26 @@ def folded(state: State, postings: Iterable[Posting], *, bounded: bool = True) -
     moved: dict[BalanceKey, int] = {}
     for posting in postings:
         unit, minor = posting.amount.unit, posting.amount.minor
-        source, destination = (posting.source, unit), (posting.destination, unit)
-        if bounded and not (
-            is_known(source[0]) and is_known(destination[0]) and view_of(source[0]) is view_of(destination[0])
-        ):
+        if bounded and not in_one_view(posting.source, posting.destination):
             raise Rejected(
-                Reason.MALFORMED, "a posting stays in one view", source=source[0], destination=destination[0]
+                Reason.MALFORMED,
+                "a posting stays in one view",
+                source=posting.source,
+                destination=posting.destination,
             )
+        source, destination = (posting.source, unit), (posting.destination, unit)
         moved[source] = (moved[source] if source in moved else state.balance_of(source)) - minor
-        moved[destination] = (
-            moved[destination] if destination in moved else state.balance_of(destination)
-        ) + minor
-    if bounded and (max(moved.values(), default=0) > MAX_MINOR or min(moved.values(), default=0) < -MAX_MINOR):
+        moved[destination] = (moved[destination] if destination in moved else state.balance_of(destination)) + minor
+    if bounded and max(map(abs, moved.values()), default=0) > MAX_MINOR:
         raise Rejected(Reason.AMOUNT_TOO_LARGE, "a balance would pass 2^53-1", field="amount")
     return moved
+
+
+# Every posting asks, and a book moves money between few pairs of accounts at a time.
+@lru_cache(maxsize=65_536)
+def in_one_view(source: str, destination: str) -> bool:
+    """Whether both accounts are known and stand in the same view."""
+    return is_known(source) and is_known(destination) and view_of(source) is view_of(destination)
 
 
 def refuse_overdraft(state: State, moved: Mapping[BalanceKey, int]) -> None:

@@ -102,6 +102,7 @@ class EntryBase(
     kw_only=True,
     omit_defaults=True,
     forbid_unknown_fields=True,
+    gc=False,
     tag_field="kind",
     tag=kind_of,
 ):

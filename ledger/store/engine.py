@@ -66,6 +66,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "recursive_triggers=ON",
+        "cache_size=-32000",  # 32 MB: a batch touches pages all over the indexes by random keys
         "secure_delete=ON",
         "trusted_schema=OFF",
     ):
