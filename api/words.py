@@ -36,7 +36,7 @@ Words = tuple[str, str]
 
 WORDS: dict[Reason | DoorReason, Words] = {
     Reason.MALFORMED: ("Yêu cầu không đúng dạng", "The request is malformed"),
-    Reason.UNKNOWN_KIND: ("Không có loại bút toán này", "There is no such kind of entry"),
+    Reason.UNKNOWN_KIND: ("Không có loại nghiệp vụ này", "There is no such kind of entry"),
     Reason.TOO_LARGE: ("Yêu cầu quá lớn", "The request is too large"),
     Reason.REFERENCE_REUSED: (
         "Mã tham chiếu này đã dùng cho một yêu cầu khác",
@@ -81,15 +81,18 @@ WORDS: dict[Reason | DoorReason, Words] = {
     Reason.LINE_ALREADY_RECORDED: ("Dòng sao kê này đã ghi rồi", "This statement line is already recorded"),
     Reason.STATEMENT_ALREADY_IMPORTED: ("Sao kê này đã nhập rồi", "This statement was already imported"),
     Reason.STATEMENT_ALREADY_WHOLE: ("Sao kê này đã nhập đủ dòng", "All lines of this statement are recorded"),
-    Reason.ALREADY_REVERSED: ("Bút toán này đã được điều chỉnh hủy", "This entry is already reversed"),
-    Reason.NOT_REVERSIBLE: ("Không thể điều chỉnh hủy loại bút toán này", "This kind of entry cannot be reversed"),
+    Reason.ALREADY_REVERSED: ("Nghiệp vụ này đã được đảo", "This entry is already reversed"),
+    Reason.NOT_REVERSIBLE: ("Không đảo được nghiệp vụ này", "This kind of entry cannot be reversed"),
     Reason.GIFT_TAKEN_BACK: ("Khoản ủng hộ này đã hoàn trả hoặc hủy", "This gift was refunded or reversed"),
-    Reason.NOT_CHECKPOINTED: ("Bản ghi chưa có trong điểm chốt đã ký", "No signed checkpoint covers the record yet"),
+    Reason.NOT_CHECKPOINTED: (
+        "Bản ghi chưa có mốc niêm phong nào bao gồm",
+        "No signed checkpoint covers the record yet",
+    ),
     Reason.SMALL_GROUP_OPEN: (
         "Nhóm quá nhỏ để ghi công khai mà không lộ người",
         "The group is too small to be written openly",
     ),
-    Reason.NOT_IN_VAULT: ("Không có thông tin của người này trong kho kín", "The vault holds nothing of this person"),
+    Reason.NOT_IN_VAULT: ("Không có thông tin của người này trong két", "The vault holds nothing of this person"),
     Reason.FILE_UNREADABLE: ("Không đọc được tệp", "The file cannot be read"),
     Reason.FILE_TOO_LARGE: ("Tệp quá lớn", "The file is too large"),
     Reason.FORMAT_UNKNOWN: ("Không nhận ra định dạng tệp", "The file's format is not known"),
@@ -131,7 +134,7 @@ WORDS: dict[Reason | DoorReason, Words] = {
     ),
     DoorReason.SCHEMA_OLD: ("Cơ sở dữ liệu cần nâng cấp: sovang migrate", "The database needs `sovang migrate`"),
     DoorReason.SIGNER_REFUSED: ("Khóa ký từ chối ký sổ này", "The signing key refuses to sign this book"),
-    DoorReason.CHECKPOINT_LATE: ("Đã ghi nhưng chưa kịp ký điểm chốt", "Recorded, but not checkpointed in time"),
+    DoorReason.CHECKPOINT_LATE: ("Đã ghi nhưng chưa kịp niêm phong", "Recorded, but not checkpointed in time"),
     DoorReason.BOOK_DAMAGED: (
         "Dữ liệu lưu của sổ không khớp nhau: chạy sovang verify --database",
         "The stored book does not fit together: run `sovang verify --database`",
@@ -140,12 +143,48 @@ WORDS: dict[Reason | DoorReason, Words] = {
     DoorReason.INTERNAL: ("Lỗi bên trong; đã ghi nhật ký", "An internal error; it was logged"),
 }
 
+FAILURES: dict[str, Words] = {
+    "HOME_MISSING": ("Không có sổ ở thư mục này: xem lại --home, hoặc mở sổ bằng sovang init", "There is no home here"),
+    "FILE_UNREADABLE": ("Không đọc hoặc không ghi được tệp", "A file cannot be read or written"),
+    "PAPER_FALSE": ("Giấy này không chứng minh được điều nó nói", "The paper does not prove what it says"),
+    "PROOF_FAILED": ("Bằng chứng không đúng", "The proof does not hold"),
+    "NOTE_REJECTED": (
+        "Khóa công khai, hoặc mốc niêm phong, không tin được",
+        "The public key or the checkpoint is not to be believed",
+    ),
+    "TILE_REJECTED": ("Tệp của nhật ký công bố không đúng dạng", "A file of the published log is malformed"),
+    "RECORD_MALFORMED": ("Không phải là một bản ghi đúng dạng", "These bytes are no record"),
+    "VAULT_DAMAGED": (
+        "Dữ liệu trong két không mở được: chạy sovang verify --database",
+        "A private value does not open: run `sovang verify --database`",
+    ),
+    "QUERY_FAILED": (
+        "Dữ liệu lưu của sổ không khớp nhau: chạy sovang verify --database",
+        "The stored book does not fit together: run `sovang verify --database`",
+    ),
+    "SOURCE_UNAVAILABLE": ("Không đọc được nhật ký công bố", "The published log cannot be read"),
+    "SERVE_REFUSED": ("Máy chủ không chạy được", "The server does not start"),
+    "MISUSE": ("Gõ lệnh chưa đúng", "The command is not written right"),
+    "INTERRUPTED": ("Đã dừng giữa chừng", "Interrupted"),
+    "UNEXPECTED": (
+        "Lỗi chưa lường trước; đặt SOVANG_DEBUG=1 để xem đầy đủ",
+        "Not foreseen; SOVANG_DEBUG=1 shows all of it",
+    ),
+}
+"""What the commands say of failures that are no refusals, beside those of `DoorReason`."""
+
 _NAMED = re.compile(r"^\$\.?([^:]+):|(?:at|field) `(?:\$\.)?([^`]+)`")
 
 
 def title(reason: Reason | DoorReason) -> str:
     """Both sentences in one line."""
     return " — ".join(WORDS[reason])
+
+
+def failure(reason: str, detail: str = "") -> str:
+    """What a command says of a failure: both sentences, then the technical detail."""
+    words = FAILURES[reason] if reason in FAILURES else WORDS[DoorReason(reason)]
+    return " — ".join((*words, detail) if detail else words)
 
 
 def field_of(rejected: Rejected) -> str | None:

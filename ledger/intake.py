@@ -605,11 +605,28 @@ def waiting(open_book: OpenBook) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in waiting_lines(db, open_book.code)]
 
 
+def waiting_shown(open_book: OpenBook) -> list[dict[str, Any]]:
+    """The same with what a person needs to recognise a line: its day, and memo and sender out of the vault."""
+    rows = waiting(open_book)
+    with reading(open_book.engine) as db:
+        for row in rows:
+            entry = _entry(db, open_book.code, row["index"])
+            day = None if entry is None else entry.money_day()
+            person = None if entry is None else next(entry.persons(), None)
+            known = {} if person is None else _known(db, open_book, row["index"], person)
+            row |= {
+                "day": None if day is None else day.isoformat(),
+                "memo": known.get("memo"),
+                "sender": known.get("counterparty") or known.get("name"),
+            }
+    return rows
+
+
 def suggestions(open_book: OpenBook, line: str | int) -> list[dict[str, Any]]:
     """What an incoming line in suspense (its key, or its record's index) may be, best first. Never a decision.
 
     Each is `{"what": "pledge", "pledge", …}` or `{"what": "donor", "line", …}` (an earlier line that was
-    explained) with `score`, `by_code`, `fund`, `same_as` (the record to name as `same_as`), `name`, `minor`.
+    explained) with `score`, `by_code`, `fund`, `same_as` (the record to name as `same_as`), `name`, `minor`, `unit`.
     Raises Rejected(NO_SUCH_LINE).
     """
     code = open_book.code
@@ -637,7 +654,7 @@ def suggestions(open_book: OpenBook, line: str | int) -> list[dict[str, Any]]:
             Candidate(key, offer["heard_as"], offer["minor"], offer.get("pledge")) for key, offer in offers.items()
         ]
         ranked = suggest(memo, minor, candidates)
-        shown = ("what", "pledge", "line", "fund", "same_as", "name", "minor")
+        shown = ("what", "pledge", "line", "fund", "same_as", "name", "minor", "unit")
         return [
             {name: offers[each.key][name] for name in shown if name in offers[each.key]}
             | {"score": each.score, "by_code": each.by_code}
@@ -667,6 +684,7 @@ def _pledge_offers(db: Connection, open_book: OpenBook, memo: str, minor: int, u
             "name": name,
             "heard_as": name,
             "minor": pledge.left,
+            "unit": pledge.unit,
         }
 
 
@@ -690,4 +708,5 @@ def _donor_offers(db: Connection, open_book: OpenBook) -> Iterator[dict[str, Any
             "name": name or sender.get("counterparty", ""),
             "heard_as": sender.get("counterparty") or name,
             "minor": gift.amount.minor,
+            "unit": gift.amount.unit,
         }

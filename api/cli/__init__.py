@@ -1,15 +1,58 @@
 """`sovang`: the command line. One command a line of the contract (docs/commands.md); start with `sovang --help`."""
 
+import io
+import sys
+from collections.abc import Sequence
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from api.cli import ask, papers, proofs, setup, work
-from api.cli.session import command
+from api.cli.session import MISUSE, UNKNOWN, command, fail
+from api.words import failure
+
+
+class _OneLine(TyperGroup):
+    """What the parser refuses ends as every other error does: one line with its reason."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        words = sys.argv[1:] if args is None else list(args)
+        try:
+            code = super().main(words, prog_name, complete_var, False, windows_expand_args, **extra)
+            if not standalone_mode:
+                return code
+        except TyperException as error:
+            if not standalone_mode:
+                raise
+            if type(error).__name__ != "NoArgsIsHelpError":  # then the help is printed already
+                context = getattr(error, "ctx", None)
+                path = "sovang" if context is None else context.command_path
+                told = failure("MISUSE", error.format_message())
+                fail("MISUSE", f"{told} ({path} --help)", as_json="--json" in words)
+            sys.exit(MISUSE)
+        except typer.Abort:
+            if not standalone_mode:
+                raise
+            fail("INTERRUPTED", failure("INTERRUPTED"), as_json="--json" in words)
+            sys.exit(UNKNOWN)
+        sys.exit(code if isinstance(code, int) else 0)
 
 
 def build() -> typer.Typer:
     """The command tree."""
     app = typer.Typer(
         name="sovang",
+        cls=_OneLine,
         help="Sổ Vàng: sổ quyên góp không cần tin ai — a donation ledger that nobody has to trust.",
         no_args_is_help=True,
         add_completion=False,
@@ -23,6 +66,7 @@ def build() -> typer.Typer:
     command(app)(work.record)
     command(app, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(work.new)
     command(app)(work.suspense)
+    command(app)(work.reverse)
     command(app)(proofs.verify)
     command(app)(proofs.checkpoint)
     command(app)(proofs.prove)
@@ -43,4 +87,7 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Entry point of the `sovang` script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show Vietnamese is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     build()()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.cli.figures import amount
 from api.cli.session import Answer, Misuse, Session
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def trace(
 ) -> Answer:
     """Khoản ủng hộ đã làm được gì — what did this gift do, or: whose gifts made this."""
     from audit.trace import trace_stored
+    from ledger.record import decode_bare
     from ledger.registers import Key, decode_value
     from ledger.store import read
     from ledger.store.engine import reading
@@ -27,17 +29,27 @@ def trace(
         traced = trace_stored(db, session.opened.code, index, at, part)
         keys = [Key("commune", use.commune) for use in traced.uses if use.commune]
         rows = read.registers(db, session.opened.code, keys)
+        body = read.body(db, session.opened.code, index)
     names = {key.key: decode_value(value)["name"] for key, value in rows.items()}
-    return Answer(traced.to_json(), _told(traced, names))
+    moved = body is not None and bool(decode_bare(body).postings)
+    return Answer(traced.to_json(), _told(traced, names, moved=moved))
 
 
-def _told(traced: "Trace", communes: dict[str, str]) -> list[str]:
-    """A trace as sentences; `communes` are the names the book gives them."""
+def _told(traced: "Trace", communes: dict[str, str], *, moved: bool) -> list[str]:
+    """A trace as sentences; `communes` are the names the book gives them, `moved` whether the record has postings."""
     if traced.gift is None:
-        made = [f"- {_sum(p.minor, p.unit)}{_pieces(p.goods)}: {p.source} {p.index}" for p in traced.made_of]
-        return [f"Bản ghi {traced.index} ({traced.kind}) làm từ — made of:", *made, traced.rule]
-    amount = "" if traced.amount is None else _sum(traced.amount.minor, traced.amount.unit)
-    lines = [f"Khoản {traced.gift}: {amount}, nguồn {traced.fund or '—'}, ngày {traced.on:%d/%m/%Y} — gift, fund, day"]
+        undone = [] if traced.reversed_by is None else [f"Đã đảo bởi bản ghi {traced.reversed_by} — reversed"]
+        if not traced.made_of:
+            said = (
+                "không chuyển tiền hay hàng nào, nên không có gì để truy vết — it moves no money and no goods"
+                if not moved
+                else "chưa có tiền của khoản ủng hộ nào ở đây — no gift's money is in it"
+            )
+            return [f"Bản ghi {traced.index} ({traced.kind}): {said}", *undone]
+        made = [f"- {amount(p.minor, p.unit)}{_pieces(p.goods)}: {p.source} {p.index}" for p in traced.made_of]
+        return [f"Bản ghi {traced.index} ({traced.kind}) làm từ — made of:", *made, *undone, traced.rule]
+    given = "" if traced.amount is None else amount(traced.amount.minor, traced.amount.unit)
+    lines = [f"Khoản {traced.gift}: {given}, nguồn {traced.fund or '—'}, ngày {traced.on:%d/%m/%Y} — gift, fund, day"]
     for use in traced.uses:
         # A hidden delivery says the province and the month, nothing nearer.
         where = communes.get(use.commune or "", use.commune) or (
@@ -45,21 +57,15 @@ def _told(traced: "Trace", communes: dict[str, str]) -> list[str]:
         )
         day = "" if use.day is None else f"{use.day:%m/%Y}" if use.province else f"{use.day:%d/%m/%Y}"
         what = f"{use.activity or use.account} {where}".strip()
-        used = f"{_sum(use.amount_minor, use.unit)}{_pieces(use.goods)}"
+        used = f"{amount(use.amount_minor, use.unit)}{_pieces(use.goods)}"
         lines.append(f"- đã dùng / used {used}: {what}, {day}, bản ghi / record {use.index}")
-    lines += [f"- còn giữ / held {_sum(h.minor, h.unit)}{_pieces(h.goods)}: {h.account}" for h in traced.held]
+    lines += [f"- còn giữ / held {amount(h.minor, h.unit)}{_pieces(h.goods)}: {h.account}" for h in traced.held]
     if traced.refunded:
         unit = traced.amount.unit if traced.amount else "VND"
-        lines.append(f"- đã hoàn / given back {_sum(traced.refunded, unit)}")
+        lines.append(f"- đã hoàn hoặc đảo / given back or reversed {amount(traced.refunded, unit)}")
+    if traced.reversed_by is not None:
+        lines.append(f"- đã đảo bởi bản ghi / reversed by record {traced.reversed_by}")
     return [*lines, traced.rule]
-
-
-def _sum(minor: int, unit: str) -> str:
-    from certificates.words import format_number, format_vnd
-
-    if unit == "VND":
-        return f"-{format_vnd(-minor)}" if minor < 0 else format_vnd(minor)
-    return f"{'-' if minor < 0 else ''}{format_number(abs(minor))} {unit}"
 
 
 def _pieces(goods: dict[str, int]) -> str:
@@ -78,7 +84,7 @@ def balances(
         raise Misuse("--at hoặc --on — one of the two")
     day: date | None = None if on is None else on.date()
     rows = ask(session.opened, at=at, on=day)
-    shown = [[row.account, _sum(row.minor, row.unit)] for row in rows if row.minor]
+    shown = [[row.account, amount(row.minor, row.unit)] for row in rows if row.minor]
     document = {
         "balances": [{"account": r.account, "unit": r.unit, "minor": r.minor} for r in rows],
         "at": at,
@@ -90,7 +96,7 @@ def balances(
 def search(
     session: Session,
     words: Annotated[list[str], typer.Argument(help="Chữ cần tìm, có dấu hoặc không — words")],
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Nhiều nhất bao nhiêu dòng — at most so many")] = 50,
 ) -> Answer:
     """Tìm bản ghi theo mã, chữ, tên hoặc nội dung chuyển khoản — find records."""
     from audit.queries import search as find

@@ -12,7 +12,8 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 from msgspec import inspect as types
@@ -24,6 +25,18 @@ from ledger.refusals import Reason, Rejected
 
 # Filled in by the book, never by a person.
 BOOK_FILLS = {"shortfall", "number"}
+# Made by the book when it is left out.
+BOOK_MAKES = {("pledge_made", "pledge")}
+_MADE = "bỏ trống: sổ tự sinh / left out: the book makes it"
+# Lists that are refused, or pointless, when they are empty; every other list may be left out, which means none.
+NEEDED_LISTS = {
+    ("cash_sheet_received", "envelopes"),
+    ("communes_listed", "communes"),
+    ("gateway_settled", "gifts"),
+    ("programme_opened", "activities"),
+    ("purchased", "items"),
+    ("reversed", "undone_postings"),
+}
 
 
 def entry_of(kind: str, words: Sequence[str]) -> dict[str, Any]:
@@ -34,19 +47,29 @@ def entry_of(kind: str, words: Sequence[str]) -> dict[str, Any]:
     if not isinstance(info, types.StructType):
         raise Rejected(Reason.UNKNOWN_KIND, field="kind", kind=kind)
     given = _pairs(words)
-    entry = _struct(info, given, path="")
+    entry = _struct(info, given, path="", needed={field for of, field in NEEDED_LISTS if of == kind})
     return {"kind": kind, **entry}
 
 
 def fields_of(kind: str) -> list[tuple[str, str, bool]]:
-    """(field, how to write it, needed) of a kind, for help texts."""
+    """(field, how to write it with today as the day, needed) of a kind, for help texts."""
+    from ledger.days import DEFAULT_ZONE, day_of, to_instant
+
+    today = day_of(to_instant(datetime.now(UTC)), DEFAULT_ZONE)
     info = types.type_info(KINDS[kind])
     fields = info.fields if isinstance(info, types.StructType) else ()
     return [
-        (f.name, _described(f.type), f.required and not isinstance(f.type, types.VarTupleType))
+        (f.name, _MADE if (kind, f.name) in BOOK_MAKES else _described(f.type, today), _needed(kind, f))
         for f in fields
         if f.name not in BOOK_FILLS
     ]
+
+
+def _needed(kind: str, field: types.Field) -> bool:
+    if isinstance(field.type, types.VarTupleType):
+        return (kind, field.name) in NEEDED_LISTS
+    may_be_left_out = isinstance(field.type, types.StructType) and _all_lists(field.type)
+    return field.required and not may_be_left_out and (kind, field.name) not in BOOK_MAKES
 
 
 def _pairs(words: Sequence[str]) -> dict[str, str]:
@@ -70,7 +93,7 @@ def _pairs(words: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _struct(info: types.StructType, given: dict[str, str], path: str) -> dict[str, Any]:
+def _struct(info: types.StructType, given: dict[str, str], path: str, needed: Collection[str] = ()) -> dict[str, Any]:
     known = {f.name: f for f in info.fields}
     if unknown := {name.partition(".")[0] for name in given} - set(known):
         raise Rejected(Reason.MALFORMED, "no such field", field=path + sorted(unknown)[0], fields=", ".join(known))
@@ -86,7 +109,8 @@ def _struct(info: types.StructType, given: dict[str, str], path: str) -> dict[st
         elif name in given:
             entry[name] = _value(kind, given[name], path + name)
         elif spec.required and isinstance(kind, types.VarTupleType):
-            entry[name] = []
+            if name not in needed:
+                entry[name] = []
         elif spec.required and isinstance(kind, types.StructType) and _all_lists(kind):
             entry[name] = {f.name: [] for f in kind.fields if f.required}
     return entry
@@ -138,7 +162,7 @@ def _integer(text: str, path: str) -> int:
     return int(text.replace(".", ""))
 
 
-def _described(kind: types.Type) -> str:
+def _described(kind: types.Type, today: date) -> str:
     kind = _required_type(kind)
     match kind:
         case types.StructType() if kind.cls is Amount:
@@ -147,10 +171,12 @@ def _described(kind: types.Type) -> str:
             return '"Nguyễn Văn An" | same_as:12'
         case types.StructType():
             return "JSON {" + ", ".join(f.name for f in kind.fields) + "}"
+        case types.VarTupleType() if isinstance(kind.item_type, types.StructType):
+            return "JSON [{" + ", ".join(f.name for f in kind.item_type.fields) + "}, …]"
         case types.VarTupleType():
             return "a,b | JSON […]"
         case types.DateType():
-            return "2026-09-05"
+            return today.isoformat()
         case types.IntType():
             return "số / number"
         case types.BoolType():

@@ -11,30 +11,37 @@ from api.cli.session import DONE, FINDINGS, Answer, Misuse, Session
 from ledger.entries.certificates import Paper
 from ledger.refusals import Rejected
 
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+IssuedOn = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ngày ghi trên giấy; mặc định hôm nay — day on the paper")
+]
+DecidedOn = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ngày của quyết định — day of the decision")
+]
+Decision = Annotated[str | None, typer.Option(help="Số quyết định của Hội đồng — number of the board's decision")]
 Part = Annotated[int | None, typer.Option(help="Phong bì hoặc khoản thứ mấy, từ 0 — which envelope or gift of a batch")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Tệp hoặc thư mục kết quả — output file or folder")]
 Gift = Annotated[int, typer.Argument(help="Số bản ghi của khoản ủng hộ — index of the gift")]
 
 
-def receipt(session: Session, gift: Gift, part: Part = None, issued_on: Day = None, output: Output = None) -> Answer:
+def receipt(
+    session: Session, gift: Gift, part: Part = None, issued_on: IssuedOn = None, output: Output = None
+) -> Answer:
     """Giấy xác nhận ủng hộ — a donation receipt."""
-    return _shown(_paper(session, "receipt", gift, part, issued_on, None, None, output))
+    return _one(session, "receipt", gift, part, _day(session, issued_on), output)
 
 
 def certificate(
     session: Session,
     gift: Gift,
-    decision: Annotated[
-        str | None, typer.Option(help="Số quyết định của Hội đồng — number of the board's decision")
-    ] = None,
-    decided_on: Day = None,
+    decision: Decision = None,
+    decided_on: DecidedOn = None,
     part: Part = None,
-    issued_on: Day = None,
+    issued_on: IssuedOn = None,
     output: Output = None,
 ) -> Answer:
     """Giấy chứng nhận Tấm lòng vàng — a certificate."""
-    return _shown(_paper(session, "certificate", gift, part, issued_on, decision, decided_on, output))
+    decided = None if decided_on is None else decided_on.date()
+    return _one(session, "certificate", gift, part, _day(session, issued_on), output, decision, decided)
 
 
 def certificates(
@@ -42,62 +49,111 @@ def certificates(
     all_gifts: Annotated[
         bool, typer.Option("--all", help="Mọi khoản ủng hộ chưa có giấy — every gift without one")
     ] = False,
-    decision: Annotated[str | None, typer.Option(help="Số quyết định của Hội đồng")] = None,
-    decided_on: Day = None,
+    decision: Decision = None,
+    decided_on: DecidedOn = None,
     least: Annotated[int, typer.Option(help="Từ số tiền này (đồng) — gifts of at least this")] = 1,
     output: Output = None,
 ) -> Answer:
-    """Cấp giấy chứng nhận hàng loạt — certificates for all gifts."""
-    from certificates.issue import gifts
+    """Cấp giấy chứng nhận hàng loạt — certificates for all gifts.
+
+    Khoản đã có giấy thì bỏ qua; in lại bằng sovang certificate — a gift that has its paper is passed over.
+    """
+    from api.words import say
+    from certificates.issue import gifts, issue, live_paper
 
     if not all_gifts:
-        raise Misuse("--all")
-    folder = output or Path("certificates-out")
-    folder.mkdir(parents=True, exist_ok=True)
-    made: list[dict[str, Any]] = []
+        raise Misuse("cần --all — needs --all")
+    if decision is None or decided_on is None:
+        raise Misuse(
+            "giấy chứng nhận cần số và ngày quyết định: --decision và --decided-on — certificates need the number and "
+            "the day of the board's decision"
+        )
+    opened, today = session.opened, session.today
     refused: list[dict[str, Any]] = []
-    for index, part, minor in gifts(session.opened):
-        if minor < least:
+
+    def refuse(index: int, part: int | None, error: Rejected) -> None:
+        refused.append({"gift": index, "part": part, "reason": str(error.reason), "message": say(error)})
+
+    issued: list[tuple[int, int | None, int]] = []
+    for index, part, minor in list(gifts(opened)):
+        if minor < least or live_paper(opened, index, "certificate", part) is not None:
             continue
         try:
-            made.append(_paper(session, "certificate", index, part, None, decision, decided_on, folder))
+            recorded = issue(
+                opened,
+                index,
+                "certificate",
+                by=session.actor,
+                issued_on=today,
+                part=part,
+                decision=decision,
+                decided_on=decided_on.date(),
+            )
+            issued.append((index, part, recorded.index))
         except Rejected as error:
-            refused.append({"gift": index, "part": part, "reason": str(error.reason)})
-    document = {"certificates": made, "refused": refused}
-    lines = [f"{len(made)} giấy trong {folder} — certificates", *(f"{r['gift']}: {r['reason']}" for r in refused)]
-    return Answer(document, lines, code=FINDINGS if refused else DONE)
+            refuse(index, part, error)
+    made: list[dict[str, Any]] = []
+    folder = output or Path("certificates-out")
+    if issued:
+        # One checkpoint over all of them; should it fail, the papers stand and are printed one by one later.
+        opened.checkpointer.run()
+        folder.mkdir(parents=True, exist_ok=True)
+    for index, part, paper in issued:
+        try:
+            made.append(_written(session, "certificate", index, part, paper, folder))
+        except Rejected as error:
+            refuse(index, part, error)
+    lines = [f"{len(made)} giấy trong {folder} — certificates" if made else "Không có giấy mới — no new certificates"]
+    for each in refused:
+        part_said = "" if each["part"] is None else f", phần / part {each['part']}"
+        lines.append(f"Khoản / gift {each['gift']}{part_said}: {each['message']}")
+    return Answer({"certificates": made, "refused": refused}, lines, code=FINDINGS if refused else DONE)
 
 
-def _paper(
+def _day(session: Session, given: datetime | None) -> date:
+    return session.today if given is None else given.date()
+
+
+def _one(
     session: Session,
     paper: Paper,
     gift: int,
     part: int | None,
-    issued_on: datetime | None,
-    decision: str | None,
-    decided_on: datetime | None,
+    issued_on: date,
     output: Path | None,
-) -> dict[str, Any]:
+    decision: str | None = None,
+    decided_on: date | None = None,
+) -> Answer:
     """Issues the paper unless the gift has it, signs a checkpoint over it, and writes the PDF."""
-    from certificates.issue import issue, live_paper, render_paper
-    from ledger.files import write_durably
+    from certificates.issue import issue, live_paper
 
     opened = session.opened
     index = live_paper(opened, gift, paper, part)
     if index is None:
-        day: date = session.today if issued_on is None else issued_on.date()
-        decided = None if decided_on is None else decided_on.date()
-        recorded = issue(
-            opened, gift, paper, by=session.actor, issued_on=day, part=part, decision=decision, decided_on=decided
-        )
-        index = recorded.index
+        index = issue(
+            opened,
+            gift,
+            paper,
+            by=session.actor,
+            issued_on=issued_on,
+            part=part,
+            decision=decision,
+            decided_on=decided_on,
+        ).index
         opened.checkpointer.run()
-    pdf = render_paper(opened, index)
+    made = _written(session, paper, gift, part, index, output)
+    return Answer(made, (f"Đã viết — written: {made['path']} (bản ghi / record {made['index']})",))
+
+
+def _written(
+    session: Session, paper: Paper, gift: int, part: int | None, index: int, output: Path | None
+) -> dict[str, Any]:
+    """The PDF of the paper recorded at `index`, as a file."""
+    from certificates.issue import render_paper
+    from ledger.files import write_durably
+
+    pdf = render_paper(session.opened, index)
     name = f"{paper}-{gift}" + ("" if part is None else f"-{part}") + ".pdf"
     path = Path(name) if output is None else output / name if output.is_dir() else output
     write_durably(path, pdf)
     return {"path": str(path), "sha256": hashlib.sha256(pdf).hexdigest(), "index": index}
-
-
-def _shown(made: dict[str, Any]) -> Answer:
-    return Answer(made, (f"Đã viết — written: {made['path']} (bản ghi / record {made['index']})",))

@@ -12,7 +12,7 @@ def verify(
     session: Session,
     tiles: Annotated[str | None, typer.Option(help="Thư mục hoặc URL tlog-tiles — a tiles folder or URL")] = None,
     vkey: Annotated[str | None, typer.Option(help="Khóa công khai đã ghim — the pinned public key, or a file")] = None,
-    since: Annotated[Path | None, typer.Option(help="Checkpoint cũ đã lưu — an older checkpoint you kept")] = None,
+    since: Annotated[Path | None, typer.Option(help="Mốc niêm phong cũ đã giữ — an older checkpoint you kept")] = None,
     database: Annotated[
         bool, typer.Option("--database", help="So từng dòng lưu trữ — compare every stored row")
     ] = False,
@@ -33,7 +33,12 @@ def verify(
         pinned = None if vkey is None else VerifierKey.parse(_text_or_file(vkey))
         report = verify_folder(session.home, session.book_kept(), database=database, saved=saved, vkey=pinned)
     document = report.to_json()
-    verdict = "SỔ NGUYÊN VẸN — the book is whole" if report.ok else "CÓ PHÁT HIỆN — there are findings"
+    if report.ok:
+        verdict = "SỔ NGUYÊN VẸN — the book is whole"
+    elif report.whole:
+        verdict = "SỔ NGUYÊN VẸN, CÒN VIỆC MỞ — the book is whole; matters are open"
+    else:
+        verdict = "SỔ BỊ SAI LỆCH — the book is not what was recorded, signed or allowed"
     lines = [
         verdict,
         f"{report.size} bản ghi / records, root {report.root}, {report.seconds:.2f} s",
@@ -46,7 +51,11 @@ def verify(
 def _text_or_file(text: str) -> str:
     """A key given as it is, or the path of a file that holds it."""
     path = Path(text)
-    return path.read_text().strip() if path.is_file() else text
+    try:
+        found = path.is_file()
+    except OSError:  # too long for a path, so it is none
+        found = False
+    return path.read_text(encoding="utf-8", errors="replace").strip() if found else text
 
 
 def checkpoint(
@@ -55,7 +64,7 @@ def checkpoint(
         Path | None, typer.Option(help="Mốc niêm phong mới nhất còn giữ, khi khóa mất trí nhớ — newest checkpoint kept")
     ] = None,
 ) -> Answer:
-    """Ký checkpoint ngay — sign the book as it stands now."""
+    """Niêm phong ngay: ký một mốc — sign the book as it stands now."""
     signed, note = session.opened.checkpointer.run(None if restart is None else restart.read_bytes())
     vkey = session.opened.vkey.vkey
     document = {
@@ -148,7 +157,7 @@ def _check_paper(session: Session, data: bytes, key: Any, *, ask_home: bool) -> 
         f"Khoản ủng hộ / gift {paper.gift}: {amount}, nguồn / fund {paper.fund}, "
         f"ngày / day {paper.received_on:%d/%m/%Y}",
         f"Người ủng hộ / donor: {paper.name or '—'}",
-        f"Checkpoint {paper.checkpoint.size} bản ghi / records",
+        f"Mốc niêm phong / checkpoint: {paper.checkpoint.size} bản ghi / records",
     ]
     if revoked is None:
         lines.append(
@@ -190,19 +199,21 @@ def _check_proof(data: bytes, key: Any, body: bytes | None) -> Answer:
         "root": signed.root.hex(),
         "record": body.decode(),
     }
-    return Answer(
-        document, ("ĐÚNG — the record is in the log", body.decode(), f"Checkpoint {signed.size}, {signed.origin}")
-    )
+    sealed = f"Mốc niêm phong / checkpoint: {signed.size} bản ghi / records, {signed.origin}"
+    return Answer(document, ("ĐÚNG — the record is in the log", body.decode(), sealed))
 
 
 def tiles(session: Session, folder: Annotated[Path, typer.Argument(help="Thư mục kết quả — output folder")]) -> Answer:
     """Viết nhật ký thành tlog-tiles để ai cũng kiểm tra được — write the log as tlog-tiles."""
     from audit.queries import write_tiles
 
-    size = write_tiles(session.opened, folder)
-    return Answer(
-        {"path": str(folder), "size": size, "vkey": session.opened.vkey.vkey}, (f"{folder}: {size} bản ghi / records",)
+    size, vkey = write_tiles(session.opened, folder), session.opened.vkey.vkey
+    lines = (
+        f"{folder}: {size} bản ghi / records",
+        f"Khóa công khai để ghim khi kiểm tra — the public key to pin:\n  {vkey}",
+        f"Kiểm tra — check: sovang verify --tiles {folder} --vkey {vkey}",
     )
+    return Answer({"path": str(folder), "size": size, "vkey": vkey}, lines)
 
 
 def bench(

@@ -32,6 +32,10 @@ class Misuse(Exception):
     """The command's words are off; exit 2."""
 
 
+class HomeMissing(Exception):
+    """There is no folder where the home should be; exit 3."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a command says: one JSON document, and the same for people."""
@@ -63,11 +67,18 @@ class Session:
     def opened(self) -> "OpenBook":
         """The book named by `--book`, or the only one."""
         if self._opened is None:
+            self.need_home()
             self._opened = self.home.open_book(self.book_code)
         return self._opened
 
+    def need_home(self) -> None:
+        """Raises HomeMissing."""
+        if not self.home_path.is_dir():
+            raise HomeMissing(str(self.home_path))
+
     def book_kept(self) -> str:
         """The book named by `--book`, or the only one that has keys here: a damaged database is not asked."""
+        self.need_home()
         codes = self.home.kept_keys()
         if self.book_code is None and len(codes) == 1:
             return codes[0]
@@ -78,19 +89,22 @@ class Session:
     def signed(self, answer: "Answer") -> "Answer":
         """The answer of a command that recorded something, once a checkpoint covers it.
 
-        A refusing signer takes nothing back: the answer stands, says so, and ends with exit code 1.
+        A signer that refuses or fails takes nothing back: the answer stands, says so, and ends with exit code 1,
+        or 3 when it could not be told.
         """
         from ledger.signing import SignerRefused
+        from ledger.store.engine import CommitUnknown, StoreUnavailable
 
         try:
             self.opened.checkpointer.run()
-        except SignerRefused as error:
-            warning = f"Đã ghi nhưng chưa ký được — recorded, but not signed: {error}"
+        except (SignerRefused, StoreUnavailable, CommitUnknown, OSError) as error:
+            why = _detail(error)
+            warning = f"Đã ghi nhưng chưa ký được — recorded, but not signed: {why}"
             return replace(
                 answer,
                 lines=(*answer.lines, warning),
-                document={**answer.document, "unsigned": str(error)},
-                code=FINDINGS,
+                document={**answer.document, "unsigned": why},
+                code=FINDINGS if isinstance(error, SignerRefused) else UNKNOWN,
             )
         return answer
 
@@ -154,17 +168,21 @@ def finish(session: Session, work: Callable[[], Answer]) -> None:
     try:
         answer = work()
     except Misuse as error:
-        fail(session, MISUSE, "MISUSE", str(error))
+        code, reason, message = MISUSE, "MISUSE", str(error)
     except Rejected as error:
         from api.words import say
 
-        fail(session, FINDINGS, str(error.reason), say(error))
+        code, reason, message = FINDINGS, str(error.reason), say(error)
     except Exception as error:
+        from api.words import failure
+
         code, reason = _kind_of(error)
-        fail(session, code, reason, " ".join(str(error).split()) or type(error).__name__)
+        message = failure(reason, _detail(error) if reason != "UNEXPECTED" else f"{type(error).__name__}: {error}")
     else:
         show(session, answer)
         raise typer.Exit(answer.code)
+    fail(reason, message, as_json=session.as_json)
+    raise typer.Exit(code)
 
 
 def _kind_of(error: Exception) -> tuple[int, str]:
@@ -193,6 +211,7 @@ def _kind_of(error: Exception) -> tuple[int, str]:
         (RecordMalformed, FINDINGS, "RECORD_MALFORMED"),
         (VaultDamaged, FINDINGS, "VAULT_DAMAGED"),
         (QueryFailed, FINDINGS, "QUERY_FAILED"),
+        (HomeMissing, UNKNOWN, "HOME_MISSING"),
         (SourceUnavailable, UNKNOWN, "SOURCE_UNAVAILABLE"),
         (CommitUnknown, UNKNOWN, "COMMIT_UNKNOWN"),
         (ServeRefused, MISUSE, "SERVE_REFUSED"),
@@ -209,13 +228,20 @@ def _kind_of(error: Exception) -> tuple[int, str]:
     return UNKNOWN, "UNEXPECTED"
 
 
-def fail(session: Session, code: int, reason: str, message: str) -> None:
+def _detail(error: Exception) -> str:
+    """What a library had to say, without its numbers and without the statements it quotes."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return re.sub(r"\[Errno -?[0-9]+\] ", "", str(getattr(error, "orig", None) or error))
+
+
+def fail(reason: str, message: str, *, as_json: bool) -> None:
     """One line on stderr, and with --json the same as a document on stdout."""
+    message = " ".join("".join(c if c.isprintable() else " " for c in message).split())
     line = message if reason in message else f"{reason}: {message}"
     print(f"sovang: {line}", file=sys.stderr)
-    if session.as_json:
+    if as_json:
         print(json.dumps({"ok": False, "reason": reason, "message": message}, ensure_ascii=False))
-    raise typer.Exit(code)
 
 
 def show(session: Session, answer: Answer) -> None:

@@ -17,13 +17,27 @@ def init(
     regime: Annotated[str, typer.Option(help="Quy chế — regime")] = "social-fund",
     seat: Annotated[str | None, typer.Option(help="Nơi ghi trên giấy — town that papers are dated from")] = None,
     four_eyes_above: Annotated[int | None, typer.Option(help="Quyết định lớn hơn số này (đồng) cần hai người")] = None,
+    k: Annotated[
+        int, typer.Option("--k", help="Nhóm dưới k trẻ không ghi công khai — smallest group told openly")
+    ] = 10,
+    checkpoint_seconds: Annotated[
+        int, typer.Option(help="Máy chủ niêm phong mỗi bao nhiêu giây — the server signs every so many seconds")
+    ] = 60,
 ) -> Answer:
     """Mở sổ mới: cơ sở dữ liệu, khóa ký và sổ trống — new home with database, key and an empty book."""
     from ledger.money import dong
 
     above = None if four_eyes_above is None else dong(four_eyes_above)
     opened = session.home.create_book(
-        book, name, by=session.actor, origin=origin, regime=regime, seat=seat, four_eyes_above=above
+        book,
+        name,
+        by=session.actor,
+        origin=origin,
+        regime=regime,
+        k=k,
+        checkpoint_seconds=checkpoint_seconds,
+        seat=seat,
+        four_eyes_above=above,
     )
     entry = opened.opened
     opened.checkpointer.run()
@@ -104,6 +118,8 @@ def migrate(session: Session) -> Answer:
     from ledger.store.schema import migrate as bring_up
     from ledger.store.schema import newest
 
+    if not os.environ.get("SOVANG_DATABASE_URL"):
+        session.need_home()
     engine = session.home.unchecked_engine()
     try:
         bring_up(engine)

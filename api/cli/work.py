@@ -1,16 +1,36 @@
-"""Commands of the accountant's day: import, record, new, suspense."""
+"""Commands of the accountant's day: import, record, new, suspense, reverse."""
 
-import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from api.cli.session import DONE, FINDINGS, Answer, Misuse, Session
+from api.cli.figures import amount
+from api.cli.session import DONE, FINDINGS, Answer, Session
 from ledger.refusals import Reason, Rejected
 
 BATCH = 1000
+WAITING = (
+    "dòng / line",
+    "ngày / day",
+    "số tiền / amount",
+    "nội dung / memo",
+    "người gửi / sender",
+    "nơi / place",
+    "bản ghi / record",
+)
+SUGGESTED = (
+    "gợi ý / suggestion",
+    "mã / code",
+    "nguồn / fund",
+    "tên / name",
+    "số tiền / amount",
+    "có mã / by code",
+    "điểm / score",
+    "ghi / write",
+)
 
 
 def import_statement(
@@ -96,10 +116,7 @@ def record(
     """
     results: list[dict[str, Any]] = []
     batch: list[tuple[int, object]] = []
-    try:
-        stream = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115  # closed below
-    except OSError as error:
-        raise Misuse(f"không đọc được / cannot read {file}: {error.strerror}") from error
+    stream = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115  # closed below
     try:
         for number, line in enumerate(stream, 1):
             if line.strip():
@@ -158,7 +175,7 @@ def new(
     """Ghi một nghiệp vụ: --trường giá-trị … — record one entry from --field value …"""
     from api.cli.forms import entry_of, fields_of
     from ledger.entries.union import KINDS
-    from ledger.statements.matching import valid_code
+    from ledger.statements.matching import PREFIX, valid_code
 
     if kind == "list":
         table = [[str(name), *entry.title] for name, entry in KINDS.items()]
@@ -169,25 +186,147 @@ def new(
     request: dict[str, Any] = {"entry": entry_of(kind, context.args)}
     pledge = request["entry"].get("pledge")
     if kind == "pledge_made" and pledge is not None and not valid_code(pledge):
-        raise Rejected(Reason.MALFORMED, "not a code of ours; leave it out and one is made", field="pledge")
+        raise Rejected(
+            Reason.MALFORMED,
+            "không phải mã của sổ; bỏ trống thì sổ tự sinh mã / not a code of ours; leave it out and one is made",
+            field="pledge",
+        )
     if reference is not None:
         request["reference"] = reference
     recorded = session.opened.requests.submit([request], session.actor)[0]
-    document = {"index": recorded.index, "leaf_hash": recorded.leaf_hash.hex(), "repeated": recorded.repeated}
-    said = f"Bản ghi {recorded.index} — record, leaf hash {recorded.leaf_hash.hex()}"
-    return session.signed(Answer(document, (said,)))
+    document: dict[str, Any] = {
+        "index": recorded.index,
+        "leaf_hash": recorded.leaf_hash.hex(),
+        "repeated": recorded.repeated,
+    }
+    lines = [f"Bản ghi {recorded.index} — record, leaf hash {recorded.leaf_hash.hex()}"]
+    if kind == "pledge_made":
+        code = document["pledge"] = _pledge_code(session, recorded.index)
+        lines.append(
+            f"Mã cam kết {code}; in và ghi vào nội dung chuyển khoản là «{PREFIX}{code}» — the pledge's code; print "
+            f"it, and have it written into the memo, as {PREFIX}{code}"
+        )
+    return session.signed(Answer(document, lines))
+
+
+def _pledge_code(session: Session, index: int) -> str:
+    """The code as it was recorded: of a request sent again, that of the first time."""
+    from ledger.entries.pledges import PledgeMade
+    from ledger.record import decode
+    from ledger.store import read
+    from ledger.store.engine import reading
+
+    with reading(session.opened.engine) as db:
+        body = read.body(db, session.opened.code, index)
+    entry = None if body is None else decode(body).entry
+    assert isinstance(entry, PledgeMade)
+    return entry.pledge
 
 
 def suspense(
     session: Session,
-    line: Annotated[str | None, typer.Argument(help="Một dòng, để xem gợi ý — one line, for suggestions")] = None,
+    line: Annotated[
+        str | None, typer.Argument(help="Mã dòng hoặc số bản ghi, để xem gợi ý — a line or its record, for suggestions")
+    ] = None,
 ) -> Answer:
     """Tiền chờ xác định, và gợi ý cho một dòng — money in suspense, with suggestions for one line."""
-    from ledger.intake import suggestions, waiting
+    from api.words import shown
+    from ledger.intake import suggestions, waiting_shown
 
     if line is None:
-        rows = waiting(session.opened)
-        table = [[row["line"], str(row["minor"]), row["unit"], row["place"], str(row["index"])] for row in rows]
-        return Answer({"waiting": rows}, (), (("line", "minor", "unit", "place", "index"), table))
-    found = suggestions(session.opened, line)
-    return Answer({"suggestions": found}, [json.dumps(item, ensure_ascii=False, default=str) for item in found])
+        rows = waiting_shown(session.opened)
+        table = [
+            [
+                row["line"],
+                row["day"] or "",
+                amount(row["minor"], row["unit"]),
+                shown(row["memo"] or ""),
+                shown(row["sender"] or ""),
+                row["place"],
+                str(row["index"]),
+            ]
+            for row in rows
+        ]
+        if not rows:
+            return Answer({"waiting": []}, ("Không có dòng nào chờ xác định — nothing waits in suspense",))
+        return Answer({"waiting": rows}, (), (WAITING, table))
+    try:
+        found = suggestions(session.opened, int(line) if line.isdecimal() and len(line) < 16 else line)
+    except Rejected:
+        # A line of money out has no suggestions, and neither has one that was taken before it waited.
+        if not any(line in (row["line"], str(row["index"])) for row in waiting_shown(session.opened)):
+            raise
+        found = []
+    if not found:
+        none = (
+            "Không có gợi ý nào cho dòng này: xem chứng từ, hoặc sovang search — no suggestions for this line: see the "
+            "papers, or sovang search"
+        )
+        return Answer({"suggestions": []}, (none,))
+    table = [
+        [
+            "cam kết / pledge" if item["what"] == "pledge" else "đã gửi trước / sent before",
+            item.get("pledge") or item.get("line", ""),
+            item["fund"],
+            shown(item["name"]),
+            amount(item["minor"], item["unit"]),
+            "có / yes" if item["by_code"] else "",
+            f"{item['score']}",
+            f"--donor same_as:{item['same_as']}",
+        ]
+        for item in found
+    ]
+    return Answer({"suggestions": found}, (), (SUGGESTED, table))
+
+
+def reverse(
+    session: Session,
+    index: Annotated[int, typer.Argument(help="Số bản ghi cần đảo — index of the record to undo")],
+    why: Annotated[str, typer.Option(help="Lý do; không nêu tên người — the reason, without names of people")],
+    on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ngày đảo; mặc định hôm nay — day, today if left out")
+    ] = None,
+) -> Answer:
+    """Đảo bút toán của một bản ghi, trọn vẹn, một lần — reverse one record, wholly, once."""
+    import msgspec
+
+    from ledger.entries.control import line_back
+    from ledger.record import decode, leaf_of
+    from ledger.store import read
+    from ledger.store.engine import reading
+
+    opened = session.opened
+    with reading(opened.engine) as db:
+        body = read.body(db, opened.code, index) if index >= 0 else None
+    if body is None:
+        raise Rejected(Reason.NO_SUCH_RECORD, field="index", index=index)
+    undone = decode(body)
+    entry: dict[str, Any] = {
+        "kind": "reversed",
+        "leaf": leaf_of(body).hex(),
+        "reversed": index,
+        "reversed_on": (session.today if on is None else on.date()).isoformat(),
+        "undone_postings": msgspec.to_builtins(undone.postings),
+        "why": why,
+    }
+    back = line_back(undone.entry)
+    if back is not None:
+        entry["line_back"] = msgspec.to_builtins(back)
+    recorded = opened.requests.submit([{"entry": entry}], session.actor)[0]
+    document = {
+        "index": recorded.index,
+        "leaf_hash": recorded.leaf_hash.hex(),
+        "reversed": index,
+        "line": None if back is None else back.line,
+    }
+    vietnamese, english = undone.entry.title
+    lines = [
+        f"Đã đảo bản ghi {index} ({vietnamese}): bản ghi {recorded.index} — record {index} ({english}) is reversed by "
+        f"record {recorded.index}"
+    ]
+    if back is not None:
+        lines.append(
+            f"Dòng {back.line} lại chờ xác định, {amount(back.amount.minor, back.amount.unit)} — the line waits in "
+            "suspense again"
+        )
+    return session.signed(Answer(document, lines))

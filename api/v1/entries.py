@@ -35,7 +35,7 @@ class PageQuery(BookQuery):
     limit: Annotated[int, BeforeValidator(decimal), Query(ge=1, le=MAX_PAGE)] = 100
 
 
-@router.post("/entries", summary="Ghi một hoặc nhiều bút toán — record one entry or many, all or nothing")
+@router.post("/entries", summary="Ghi một hoặc nhiều nghiệp vụ — record one entry or many, all or nothing")
 def record(
     query: Annotated[RecordQuery, Query()],
     shelves: AllShelves,

@@ -88,7 +88,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 MANY: dict[str, Any] = {
-    "summary": "Nhiều bút toán, tất cả hoặc không — many at once, all or nothing",
+    "summary": "Nhiều nghiệp vụ, tất cả hoặc không — many at once, all or nothing",
     "value": {
         "entries": [
             {

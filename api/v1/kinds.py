@@ -8,7 +8,7 @@ from api.v1.schema import kinds_document
 router = APIRouter(prefix="/api/v1", tags=["entries"])
 
 
-@router.get("/kinds", summary="Các loại bút toán — every kind of entry with its JSON Schema")
+@router.get("/kinds", summary="Các loại nghiệp vụ — every kind of entry with its JSON Schema")
 def kinds() -> Response:
     return Response(
         msgspec.json.encode(kinds_document()),

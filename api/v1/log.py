@@ -23,7 +23,7 @@ FOR_AN_HOUR = "public, max-age=3600"  # a partial tile's bytes never change eith
 router = APIRouter(prefix="/api/v1", tags=["log"])
 
 
-@router.get("/checkpoint", summary="Điểm chốt đã ký mới nhất — the newest signed checkpoint")
+@router.get("/checkpoint", summary="Mốc niêm phong mới nhất — the newest signed checkpoint")
 def checkpoint(query: Annotated[BookQuery, Query()], shelves: AllShelves, request: Request) -> Response:
     return _note(shelves.get(query.book), request)
 

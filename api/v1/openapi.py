@@ -124,7 +124,7 @@ _ANSWERS: dict[tuple[str, str], dict[int, tuple[str, dict[str, Any]]]] = {
 _SAID = {
     200: "Được — fine; for a recording: all of it stood there before",
     201: "Đã ghi — recorded",
-    202: "Đã ghi, chưa ký điểm chốt; `problem` nói vì sao — recorded, not checkpointed; `problem` says why",
+    202: "Đã ghi, chưa niêm phong; `problem` nói vì sao — recorded, not checkpointed; `problem` says why",
 }
 
 

@@ -2,7 +2,7 @@
 
 A code is eight characters out of 32 (digits 2-9, letters without I and O), printed as `SV` + code:
 
-    SVK7M4X2PQ         a letter, a digit, five free characters, a check character
+    SVK7M4X2PX         a letter, a digit, five free characters, a check character
 
 The first two places keep ordinary words and plain numbers from ever being codes. The check is linear
 over GF(32), x⁵+x²+1: the places, read as field elements and weighted with 1, α, … α⁷, sum to zero. One
