@@ -232,16 +232,15 @@ def test_another_history_of_the_same_length_is_a_fork(twins: tuple[World, World]
     assert refused(signer_over(ours, theirs).run) == "FORKED"
 
 
-def slip_in(world: World, *, mac: bytes | None = None, previous: str | None = None) -> None:
-    """A record written by hand: right bytes, right hashes, right head."""
+def slip_in(world: World, *, mac: bytes | None = None, **changed: object) -> None:
+    """A record written by hand: right bytes, right hashes, right head; some fields of its frame changed."""
     with reading(world.open.engine) as db:
         head = read.head(db, "hp")
         last = next(read.record_rows(db, "hp", size(world) - 1))
     assert head is not None
     model = decode(bytes(last.body))
-    record = msgspec.structs.replace(
-        model, index=head.size, previous=previous or head.leaf, reference="ke-toan/slipped"
-    )
+    frame = {"index": head.size, "previous": head.leaf, "reference": "ke-toan/slipped", **changed}
+    record = msgspec.structs.replace(model, **frame)
     body = canonical.encode_typed(record)
     leaf = leaf_hash(body)
     request = bytes(32)
@@ -273,9 +272,10 @@ def test_a_mac_is_of_its_own_row(tampered: World) -> None:
     refuses(tampered, "ROW_WITHOUT_MAC")
 
 
-def test_a_record_that_does_not_follow_is_not_signed(tampered: World) -> None:
-    """Even one that our own key has authenticated: the chain lies inside the leaves."""
-    slip_in(tampered, previous="00" * 32)
+@pytest.mark.parametrize("changed", [{"previous": "00" * 32}, {"index": 3}, {"book": "hq"}], ids=str)
+def test_a_record_that_does_not_follow_is_not_signed(tampered: World, changed: dict[str, object]) -> None:
+    """Even one that our own key has authenticated: the chain, the place and the book lie inside the leaves."""
+    slip_in(tampered, **changed)
     refuses(tampered, "LINK_DIFFERS")
 
 
