@@ -159,11 +159,6 @@ class TilesSource:
             raise SourceUnavailable(f"{path}: {error}") from error
 
 
-def open_tiles(address: str | Path) -> TilesSource:
-    """The published log in a folder or at an address. Raises SourceUnavailable."""
-    return TilesSource(address)
-
-
 def _opener() -> urllib.request.OpenerDirector:
     # HTTP only: the default opener would also follow a server to file: and ftp: addresses.
     opener = urllib.request.OpenerDirector()

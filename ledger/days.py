@@ -5,7 +5,7 @@ always there), so that text order is time order. A day is `2026-09-05`. Which da
 judged in the book's zone.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -62,8 +62,3 @@ def check_day(day: date, *, today: date, field: str) -> None:
         raise Rejected(Reason.DAY_IN_FUTURE, field=field, day=day, today=today)
     if day < FIRST_DAY:
         raise Rejected(Reason.MALFORMED, "day before any fund existed", field=field, day=day)
-
-
-def days_between(first: date, last: date) -> list[date]:
-    """Every day from first to last, both included."""
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, or_, select
 
 from ledger.log.merkle import Frontier, Reader, node_hash
 from ledger.registers import Key
@@ -109,15 +109,6 @@ def register_rows(db: Connection, book: str, register: str, prefix: str = "") ->
         yield row.key, bytes(row.value)
 
 
-def postings_of(db: Connection, book: str, account: str) -> Iterator[Any]:
-    """Rows (index, source, destination, unit, minor) that touch an account."""
-    t = tables.postings
-    query = select(t.c.index, t.c.source, t.c.destination, t.c.unit, t.c.minor).where(
-        t.c.book == book, or_(t.c.source == account, t.c.destination == account)
-    )
-    yield from db.execute(query.order_by(t.c.index, t.c.number))
-
-
 def checkpoints(db: Connection, book: str) -> list[tuple[int, str]]:
     """(size, signed note) by size."""
     t = tables.checkpoints
@@ -192,11 +183,6 @@ def tree_reader(db: Connection, book: str) -> Reader:
         return hashes[0]
 
     return read
-
-
-def count_records(db: Connection, book: str) -> int:
-    """How many record rows there are."""
-    return int(db.execute(select(func.count()).where(tables.records.c.book == book)).scalar_one())
 
 
 def frontier_at(db: Connection, book: str, size: int) -> Frontier:

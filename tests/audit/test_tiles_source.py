@@ -12,7 +12,7 @@ import pytest
 
 from audit.findings import FindingKind
 from audit.queries import QueryFailed, write_tiles
-from audit.sources import MAX_BUNDLE_BYTES, SourceUnavailable, TilesSource, open_tiles
+from audit.sources import MAX_BUNDLE_BYTES, SourceUnavailable, TilesSource
 from audit.verify import TAIL, verify_tiles
 from ledger.log.note import SigningKey
 from ledger.log.tiles import bundles_for_size, decode_bundle, tiles_for_size
@@ -65,7 +65,7 @@ def test_from_a_folder(case: Case, published: Path) -> None:
     assert report.ok
     assert (report.size, report.root) == (case.untouched.size, case.untouched.root)
     assert TAIL not in report.cannot_exclude
-    assert TAIL in verify_tiles(open_tiles(published), case.world.open.vkey).cannot_exclude
+    assert TAIL in verify_tiles(TilesSource(published), case.world.open.vkey).cannot_exclude
 
 
 def test_over_http(case: Case, published: Path, serve: Callable[[object], str]) -> None:
