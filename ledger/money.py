@@ -6,7 +6,8 @@ and hyphens, listed by a `goods_listed` entry). One đồng is `Amount(minor=1, 
 """
 
 import re
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Final
 
 import msgspec
 
@@ -25,7 +26,15 @@ Currency = Annotated[str, msgspec.Meta(pattern=f"^{CURRENCY}$(?!\n)")]
 GoodsUnit = Annotated[str, msgspec.Meta(pattern=f"^{GOODS}$(?!\n)")]
 Unit = Annotated[str, msgspec.Meta(pattern=f"^(?:{CURRENCY}|{GOODS})$(?!\n)")]
 
-_DIGITS = {"VND": 0, "JPY": 0, "KRW": 0, "LAK": 2, "USD": 2, "EUR": 2, "GBP": 2, "AUD": 2, "CHF": 2}
+CURRENCY_DIGITS: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("VND", "JPY", "KRW", "CLP", "ISK", "XAF", "XOF", "XPF", "PYG", "UGX"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("AED", "AUD", "BDT", "BGN", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EGP", "EUR"), 2),
+    **dict.fromkeys(("GBP", "HKD", "HUF", "IDR", "ILS", "INR", "KHR", "LAK", "LKR", "MMK", "MOP", "MXN"), 2),
+    **dict.fromkeys(("MYR", "NOK", "NZD", "PHP", "PKR", "PLN", "QAR", "RON", "RSD", "RUB", "SAR", "SEK"), 2),
+    **dict.fromkeys(("SGD", "THB", "TRY", "TWD", "UAH", "USD", "ZAR"), 2),
+}
+"""Digits after the decimal mark, ISO 4217. For one that is not here nothing is guessed."""
 
 
 def is_currency(unit: str) -> bool:
@@ -38,11 +47,11 @@ def minor_digits(currency: str) -> int:
 
     Raises Rejected(MALFORMED) for a currency we have no figure for: guessing would move a decimal point.
     """
-    if currency not in _DIGITS:
+    if currency not in CURRENCY_DIGITS:
         raise Rejected(
             Reason.MALFORMED, "the number of decimals of this currency is not known", field="currency"
         )
-    return _DIGITS[currency]
+    return CURRENCY_DIGITS[currency]
 
 
 class Amount(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True, gc=False):

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from ledger.money import CURRENCY_DIGITS, MAX_MINOR
 from ledger.refusals import Reason, Rejected
-from ledger.statements.line import CURRENCY_DIGITS, MAX_MINOR
 
 Mark = Literal[".", ","]
 

@@ -4,11 +4,12 @@ import re
 from pathlib import Path
 from typing import Final
 
+from ledger.money import CURRENCY_DIGITS
 from ledger.refusals import Reason, Rejected
 from ledger.statements import layouts
 from ledger.statements.camt import CamtStatement
 from ledger.statements.csv_banks import open_csv
-from ledger.statements.line import CURRENCY_DIGITS, Statement
+from ledger.statements.line import Statement
 from ledger.statements.mt940 import Mt940Statement
 from ledger.statements.xlsx import open_xlsx
 

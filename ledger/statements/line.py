@@ -21,21 +21,9 @@ from typing import Final, Literal
 
 from ledger.refusals import Reason, Rejected
 
-MAX_MINOR: Final = 2**53 - 1
-"""No amount or balance beyond this is read: records could not hold it."""
-
 MAX_MEMO: Final = 1900
 """Code points of one memo. The longest of 200,000 real ones has 248."""
 
-CURRENCY_DIGITS: Final[Mapping[str, int]] = {
-    **dict.fromkeys(("VND", "JPY", "KRW", "CLP", "ISK", "XAF", "XOF", "XPF", "PYG", "UGX"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(("AED", "AUD", "BDT", "BGN", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EGP", "EUR"), 2),
-    **dict.fromkeys(("GBP", "HKD", "HUF", "IDR", "ILS", "INR", "KHR", "LAK", "LKR", "MMK", "MOP", "MXN"), 2),
-    **dict.fromkeys(("MYR", "NOK", "NZD", "PHP", "PKR", "PLN", "QAR", "RON", "RSD", "RUB", "SAR", "SEK"), 2),
-    **dict.fromkeys(("SGD", "THB", "TRY", "TWD", "UAH", "USD", "ZAR"), 2),
-}
-"""Digits after the decimal mark, ISO 4217. A currency that is not here is stated by the caller."""
 
 
 @dataclass(frozen=True, slots=True)

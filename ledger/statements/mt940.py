@@ -20,9 +20,10 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from ledger.money import MAX_MINOR
 from ledger.refusals import Reason, Rejected
 from ledger.statements.csv_banks import file_sha256
-from ledger.statements.line import MAX_MEMO, MAX_MINOR, Line, Statement, StatementHead
+from ledger.statements.line import MAX_MEMO, Line, Statement, StatementHead
 from ledger.text import mark
 
 MAX_FILE: Final = 20 * 2**20
