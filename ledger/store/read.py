@@ -9,6 +9,7 @@ from ledger.log.merkle import Frontier, Reader, node_hash
 from ledger.registers import Key
 from ledger.store import tables
 from ledger.store.append import Head, head_of, level_hashes
+from ledger.store.engine import driver_sql
 
 PAGE = 2000  # rows a query; memory stays flat whatever the book's size
 
@@ -50,16 +51,15 @@ def by_references(
     db: Connection, book: str, references: Iterable[str]
 ) -> dict[str, tuple[int, bytes, bytes]]:
     """reference → (index, leaf, request) of those already used."""
-    t = tables.records
     wanted = sorted(set(references))
     found: dict[str, tuple[int, bytes, bytes]] = {}
     for start in range(0, len(wanted), 500):
-        rows = db.execute(
-            select(t.c.reference, t.c.index, t.c.leaf, t.c.request).where(
-                t.c.book == book, t.c.reference.in_(wanted[start : start + 500])
-            )
-        )
-        found.update({r.reference: (r.index, bytes(r.leaf), bytes(r.request)) for r in rows})
+        page = wanted[start : start + 500]
+        # Every batch asks this; the driver's own parameters spare the building of a long statement.
+        holders = ",".join("?" * len(page))
+        query = f'SELECT reference, "index", leaf, request FROM records WHERE book = ? AND reference IN ({holders})'
+        rows = db.exec_driver_sql(driver_sql(db, query), (book, *page))
+        found.update({row[0]: (row[1], bytes(row[2]), bytes(row[3])) for row in rows})
     return found
 
 
