@@ -304,6 +304,7 @@ def statement(world: World, first: int, last: int, opening: int, closing: int, n
 def test_statements_that_chain_are_no_matter(sqlite_world: World) -> None:
     statement(sqlite_world, 1, 10, 0, 100)
     statement(sqlite_world, 8, 12, 70, 150)  # overlaps: says some days twice
+    statement(sqlite_world, 9, 10, 90, 95)  # lies within the one before: the later days are covered all the same
     statement(sqlite_world, 13, 20, 150, 150)
     assert check_book(sqlite_world).ok
 
@@ -385,3 +386,21 @@ def test_the_pure_verifier_knows_no_database() -> None:
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
+
+
+def test_one_record_after_the_checkpoint_is_a_tail() -> None:
+    """The newest record is the one somebody would cut off."""
+    records = list(chain(20))
+    leaves = [leaf_hash(body) for body in records]
+    found = check_log(records, [Signed(19, root_of(leaves[:19]))]).found.sorted()
+    assert [(f.kind, f.index) for f in found] == [(K.TAIL_UNSIGNED, 19)]
+
+
+def test_saved_checkpoints_are_met_in_any_order() -> None:
+    """Whoever keeps several hands them in as they lie; each is held against its own size."""
+    records = list(chain(20))
+    leaves = [leaf_hash(body) for body in records]
+    right = [Signed(size, root_of(leaves[:size]), "kept") for size in (15, 3, 9)]
+    assert found_in(records, saved=right) == set()
+    wrong = [Signed(signed.size, leaves[0], "kept") for signed in right]
+    assert found_in(records, saved=wrong) == {(K.FORKED, 3), (K.FORKED, 9), (K.FORKED, 15)}
