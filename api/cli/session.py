@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the database is loaded by the commands that use it: help mu
     from ledger.home import Home, OpenBook
 
 DONE, FINDINGS, MISUSE, UNKNOWN = 0, 1, 2, 3
+SHORT, WIDE = 12, 1000  # characters of a cell, of a line
 
 
 class Misuse(Exception):
@@ -257,9 +258,12 @@ def show(session: Session, answer: Answer) -> None:
 
         heads, rows = answer.table
         table = Table(show_edge=False, pad_edge=False)
-        for head in heads:
-            table.add_column(head, overflow="fold")
+        for number, head in enumerate(heads):
+            # What is copied (the first column) and what is short stays in one piece; long text folds.
+            whole = number == 0 or all(len(row[number]) <= SHORT for row in rows)
+            table.add_column(head, overflow="fold", no_wrap=whole)
         for row in rows:
             table.add_row(*row)
-        console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
+        # Into a file or a pipe nothing folds.
+        console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE)
         console.print(table)
