@@ -537,7 +537,13 @@ REFUSED: list[Case] = [
     case(R.DAY_IN_FUTURE, "received_on", "gift_received", received_on="2026-09-02"),
     case(R.MALFORMED, "received_on", "gift_received", received_on="1989-12-31"),
     case(R.NO_SUCH_PLEDGE, "pledge", "gift_received", pledge={"pledge": "A2345678", "minor": 1}),
-    case(R.PARTS_DIFFER, "pledge.minor", "gift_received", pledge={"pledge": PLEDGE, "minor": 500_001}),
+    case(
+        R.PARTS_DIFFER,
+        "pledge.minor",
+        "gift_received",
+        amount=vnd(400_000),
+        pledge={"pledge": PLEDGE, "minor": 400_001},
+    ),
     case(
         R.PARTS_DIFFER,
         "pledge.minor",
