@@ -195,6 +195,15 @@ def field_of(rejected: Rejected) -> str | None:
     return None if found is None else shown(found[1] or found[2])
 
 
+def verdict(*, ok: bool, whole: bool) -> tuple[str, str]:
+    """What an audit came to, in both languages."""
+    if ok:
+        return "SỔ NGUYÊN VẸN", "the book is whole"
+    if whole:
+        return "SỔ NGUYÊN VẸN, CÒN VIỆC MỞ", "the book is whole; matters are open"
+    return "SỔ BỊ SAI LỆCH", "the book is not what was recorded, signed or allowed"
+
+
 def say(rejected: Rejected) -> str:
     """One clear line for people: the reason in both languages, the field, the figures, the code."""
     parts = [title(rejected.reason)]

@@ -35,6 +35,10 @@ TAIL = (
     "Phần cuối sổ đã bị cắt bỏ, nếu không có mốc niêm phong cũ hơn giữ ở nơi khác. — "
     "That the end of the log was cut off, beyond any older checkpoint kept elsewhere."
 )
+TAIL_SINCE = (
+    "Phần sổ ghi sau mốc niêm phong đã đưa ra có bị cắt bỏ hay không. — "
+    "That the end of the log was cut off after what the checkpoint given covers."
+)
 KEY_THIEF = (
     "Người giữ khóa ký của sổ đã viết lại lịch sử, khi chưa có bên làm chứng độc lập. — "
     "That somebody who holds the log's key rewrote history, as long as there are no witnesses."
@@ -136,9 +140,7 @@ def excuse_young_tail(passed: Passed, at: datetime, found: Findings) -> None:
 
 def not_excluded(passed: Passed, *, saved: bool) -> list[str]:
     """What no audit of this log could have noticed."""
-    said = [KEY_THIEF, FACTS]
-    if not saved:
-        said.insert(0, TAIL)
+    said = [TAIL_SINCE if saved else TAIL, KEY_THIEF, FACTS]
     if passed.fold.unknown:
         said.append(UNKNOWN_KINDS)
     if passed.newest < passed.size:

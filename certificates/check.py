@@ -52,6 +52,8 @@ class CheckedPaper:
     received_on: date
     name: str | None
     short_code: str
+    leaf: bytes
+    """The leaf hash of the record that issued the paper."""
     checkpoint: Checkpoint
 
 
@@ -95,6 +97,7 @@ def check_paper(pdf: bytes, key: VerifierKey) -> CheckedPaper:
         received_on=part.received_on,
         name=_opened_name(files.get("paper.json"), part.person.tag, seals),
         short_code=short_code(leaf_of(files["paper.record"])),
+        leaf=leaf_of(files["paper.record"]),
         checkpoint=checkpoints.pop(),
     )
 

@@ -18,6 +18,7 @@ def verify(
     ] = False,
 ) -> Answer:
     """Kiểm toán toàn sổ — the full audit: leaves, chain, root, rules of money, and with --database every row."""
+    from api.words import verdict
     from ledger.log.note import VerifierKey
 
     saved = None if since is None else since.read_bytes()
@@ -33,14 +34,8 @@ def verify(
         pinned = None if vkey is None else VerifierKey.parse(_text_or_file(vkey))
         report = verify_folder(session.home, session.book_kept(), database=database, saved=saved, vkey=pinned)
     document = report.to_json()
-    if report.ok:
-        verdict = "SỔ NGUYÊN VẸN — the book is whole"
-    elif report.whole:
-        verdict = "SỔ NGUYÊN VẸN, CÒN VIỆC MỞ — the book is whole; matters are open"
-    else:
-        verdict = "SỔ BỊ SAI LỆCH — the book is not what was recorded, signed or allowed"
     lines = [
-        verdict,
+        " — ".join(verdict(ok=report.ok, whole=report.whole)),
         f"{report.size} bản ghi / records, root {report.root}, {report.seconds:.2f} s",
         *(f"- {finding}" for finding in report.findings),
         *(f"Không loại trừ được — cannot exclude: {sentence}" for sentence in report.cannot_exclude),
@@ -109,6 +104,12 @@ def check(
     return _check_proof(data, key, None if record_file is None else record_file.read_bytes())
 
 
+NOT_IN_BOOK = (
+    "KHÔNG CÓ TRONG SỔ NÀY: khóa của sổ đã ký giấy, nhưng sổ không có bản ghi ấy (bản cũ được đặt lại, hoặc hai sổ khác "
+    "nhau) — NOT IN THIS BOOK: its key signed the paper, yet the record is not here: an old copy, or another history"
+)
+
+
 def _own_key(session: Session) -> Any:
     if not session.home_path.is_dir():
         raise Misuse("cần --vkey: khóa công khai của nhật ký — the log's public key is needed")
@@ -121,9 +122,12 @@ def _check_paper(session: Session, data: bytes, key: Any, *, ask_home: bool) -> 
 
     paper = check_paper(data, key)
     findings: list[dict[str, Any]] = []
-    revoked = _revoked(session, paper.index) if ask_home else None
-    if revoked:
-        findings.append({"kind": "PAPER_REVOKED", "index": paper.index})
+    revoked = None
+    if ask_home:
+        if not _in_book(session, paper.index, paper.leaf):
+            findings.append({"kind": "PAPER_NOT_IN_BOOK", "index": paper.index})
+        elif revoked := _revoked(session, paper.index):
+            findings.append({"kind": "PAPER_REVOKED", "index": paper.index})
     document = {
         "ok": not findings,
         "index": paper.index,
@@ -150,7 +154,7 @@ def _check_paper(session: Session, data: bytes, key: Any, *, ask_home: bool) -> 
         else f"{paper.minor} {paper.unit}"
     )
     lines = [
-        "ĐÃ THU HỒI — REVOKED" if findings else "ĐÚNG — genuine",
+        "ĐÚNG — genuine" if not findings else "ĐÃ THU HỒI — REVOKED" if revoked else NOT_IN_BOOK,
         f"Theo bản ghi trong nhật ký, không phải theo trang giấy — from the RECORD, not the page: {paper.issuer}",
         f"Số / number {paper.number}/{paper.issued_on.year}, bản ghi / record {paper.index}, "
         f"mã ngắn / short code {paper.short_code}",
@@ -159,21 +163,28 @@ def _check_paper(session: Session, data: bytes, key: Any, *, ask_home: bool) -> 
         f"Người ủng hộ / donor: {paper.name or '—'}",
         f"Mốc niêm phong / checkpoint: {paper.checkpoint.size} bản ghi / records",
     ]
-    if revoked is None:
+    if not ask_home:
         lines.append(
             "Không biết ngoại tuyến: giấy có bị thu hồi sau đó không — offline, later revocation cannot be known"
         )
     return Answer(document, lines, code=FINDINGS if findings else DONE)
 
 
+def _in_book(session: Session, index: int, leaf: bytes) -> bool:
+    """Whether the book kept here has this very record; signed by its key it should."""
+    from ledger.record import leaf_of
+    from ledger.store import read
+    from ledger.store.engine import reading
+
+    with reading(session.opened.engine) as db:
+        body = read.body(db, session.opened.code, index)
+    return body is not None and leaf_of(body) == leaf
+
+
 def _revoked(session: Session, index: int) -> bool:
     from certificates.issue import is_live
-    from ledger.refusals import Rejected
 
-    try:
-        return not is_live(session.opened, index)
-    except Rejected:
-        return False
+    return not is_live(session.opened, index)
 
 
 def _check_proof(data: bytes, key: Any, body: bytes | None) -> Answer:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from api.demo.story import BANK, MILK, Story, StoryClock, count_gifts, tell_story
+from api.words import verdict
 from audit.database import verify_home
 from audit.findings import Report
 from audit.queries import write_tiles
@@ -96,9 +97,8 @@ def _check(story: Story, started: float, port: int) -> Told:
 
 
 def _verdict(report: Report) -> str:
-    verdict = "SỔ NGUYÊN VẸN" if report.ok else "CÓ PHÁT HIỆN"
-    english = "the book is whole" if report.ok else "; ".join(finding.kind for finding in report.findings)
-    return f"Kiểm toán mọi dòng lưu trữ: {verdict}, {report.seconds:.2f} giây, gốc {report.root[:16]}… — {english}"
+    vietnamese, english = verdict(ok=report.ok, whole=report.whole)
+    return f"Kiểm toán mọi dòng lưu trữ: {vietnamese}, {report.seconds:.2f} giây, gốc {report.root[:16]}… — {english}"
 
 
 def _followed(traced: Trace) -> list[str]:
