@@ -105,8 +105,9 @@ def check(
 
 
 NOT_IN_BOOK = (
-    "KHÔNG CÓ TRONG SỔ NÀY: khóa của sổ đã ký giấy, nhưng sổ không có bản ghi ấy (bản cũ được đặt lại, hoặc hai sổ khác "
-    "nhau) — NOT IN THIS BOOK: its key signed the paper, yet the record is not here: an old copy, or another history"
+    "KHÔNG CÓ TRONG SỔ NÀY: khóa của sổ đã ký giấy, nhưng sổ không có bản ghi ấy "
+    "(bản cũ được đặt lại, hoặc hai sổ khác nhau) — "
+    "NOT IN THIS BOOK: its key signed the paper, yet the record is not here (an old copy, or another history)"
 )
 
 
