@@ -117,15 +117,17 @@ def _proven(name: str, body: bytes, proof: bytes, key: VerifierKey) -> tuple[Rec
 
 
 def _opened_name(notes: bytes | None, tag: str, seals: dict[str, str]) -> str | None:
-    if notes is None:
+    if "name" not in seals:
         return None
     try:
-        opening = msgspec.json.decode(notes, type=PaperNotes).openings.get("name")
-        if opening is None:
-            return None
+        # Without its opening a page could show any name beside records that prove the rest.
+        if notes is None or (opening := msgspec.json.decode(notes, type=PaperNotes).openings.get("name")) is None:
+            raise PaperFalse("NAME_DIFFERS", "the gift's record commits to a name and its opening is missing")
         given = commitment(bytes.fromhex(opening["r"]), tag, "name", opening["value"])
+    except PaperFalse:
+        raise
     except (msgspec.MsgspecError, ValueError, KeyError, UnicodeDecodeError) as error:
         raise PaperFalse("NAME_DIFFERS", "the opening of the name cannot be read") from error
-    if given != seals.get("name"):
+    if given != seals["name"]:
         raise PaperFalse("NAME_DIFFERS", "the name is not the one committed to in the gift's record")
     return opening["value"]

@@ -117,6 +117,9 @@ class Home:
         if re.fullmatch(CODE, code) is None or code == "vault.json":
             raise Rejected(Reason.MALFORMED, "letters, digits, dot, dash and underline", field="book")
         self.path.mkdir(parents=True, exist_ok=True)
+        if self._url == sqlite_url(self.path / "sovang.db"):
+            # Only its owner reads the database; SQLite gives its journal files the same mode.
+            (self.path / "sovang.db").touch(mode=0o600)
         folder = self._key_folder(code)
         if folder.exists() or code in self.books():
             raise Rejected(Reason.ALREADY_EXISTS, field="book", code=code)

@@ -262,6 +262,8 @@ class _Import:
                 missing=missing,
                 file=count,
             )
+        if index is None:
+            self._check_agreement(new)
         resumed = index is not None and missing > 0
         if not dry_run and index is None and (count or not self._covered()):
             index = self._record_statement(count, taken)
@@ -301,6 +303,36 @@ class _Import:
         mine = next((row for row in statements if files[row["index"]] == self._spool.sha256), None)
         others = (row for row in statements if row is not mine and row["recorded"] < row["new_lines"])
         return mine, next(((row["index"], files[row["index"]]) for row in others), None)
+
+    def _check_agreement(self, new: bytearray) -> None:
+        """Statements that share days must tell one story: together they reach from the first opening to the last
+        closing by the lines the book would then hold.
+
+        Without this, a line that two files print differently (another amount, another place in the order) would
+        stand twice, and money would come out of nothing. Where two statements begin or end on one day, either
+        balance may be the outer one.
+        """
+        first, last = self._period()
+        with reading(self._open.engine) as db:
+            rows = [
+                (date.fromisoformat(row["from_on"]), date.fromisoformat(row["to_on"]), row["opening"], row["closing"])
+                for row in self._statements(db)
+            ]
+        shared = [row for row in rows if row[0] <= last and row[1] >= first]
+        if not shared:
+            return
+        moved = sum(one.line.amount_minor for one, is_new in zip(self._spool.spooled(), new, strict=True) if is_new)
+        figures = self._figures
+        both = [*shared, (first, last, figures.opening, figures.closing)]
+        if any(after - before == moved for before in _reach(shared) for after in _reach(both)):
+            return
+        raise Rejected(
+            Reason.CONTROL_DIFFERS,
+            "this file and an earlier statement of the same days contradict each other",
+            new_lines_minor=moved,
+            closing_minor=figures.closing,
+            earlier_closing_minor=max(shared, key=lambda row: row[1])[3],
+        )
 
     def _statements(self, db: Connection) -> Iterator[dict[str, Any]]:
         for _, value in read.register_rows(db, self._open.code, "statement"):
@@ -543,6 +575,14 @@ def _private(line: Line) -> dict[str, str]:
         "fund": line.fund,
     }
     return {field: text for field, text in said.items() if text is not None}
+
+
+def _reach(periods: list[tuple[date, date, int, int]]) -> set[int]:
+    """How much money moved from the first opening to the last closing, as far as days tell first and last."""
+    first, last = min(p[0] for p in periods), max(p[1] for p in periods)
+    openings = {p[2] for p in periods if p[0] == first}
+    closings = {p[3] for p in periods if p[1] == last}
+    return {closing - opening for opening in openings for closing in closings}
 
 
 def _check_head(head: StatementHead, place: _Place) -> None:

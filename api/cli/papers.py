@@ -155,5 +155,5 @@ def _written(
     pdf = render_paper(session.opened, index)
     name = f"{paper}-{gift}" + ("" if part is None else f"-{part}") + ".pdf"
     path = Path(name) if output is None else output / name if output.is_dir() else output
-    write_durably(path, pdf)
+    write_durably(path, pdf, private=True)
     return {"path": str(path), "sha256": hashlib.sha256(pdf).hexdigest(), "index": index}

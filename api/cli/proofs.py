@@ -157,7 +157,8 @@ def _check_paper(session: Session, data: bytes, key: Any, *, ask_home: bool) -> 
     lines = [
         "ĐÚNG — genuine" if not findings else "ĐÃ THU HỒI — REVOKED" if revoked else NOT_IN_BOOK,
         f"Theo bản ghi trong nhật ký, không phải theo trang giấy — from the RECORD, not the page: {paper.issuer}",
-        f"Số / number {paper.number}/{paper.issued_on.year}, bản ghi / record {paper.index}, "
+        f"{'Giấy chứng nhận / certificate' if paper.paper == 'certificate' else 'Giấy xác nhận / receipt'}: "
+        f"số / number {paper.number}/{paper.issued_on.year}, bản ghi / record {paper.index}, "
         f"mã ngắn / short code {paper.short_code}",
         f"Khoản ủng hộ / gift {paper.gift}: {amount}, nguồn / fund {paper.fund}, "
         f"ngày / day {paper.received_on:%d/%m/%Y}",

@@ -655,7 +655,7 @@ def give_papers(story: Story) -> None:
     for paper, gift, part, index in issued:
         path = folder / f"{paper}-{gift}{'' if part is None else f'-{part}'}.pdf"
         pdf = render_paper(story.opened, index)
-        write_durably(path, pdf)
+        write_durably(path, pdf, private=True)
         row = {"path": str(path), "index": index, "gift": gift, "sha256": hashlib.sha256(pdf).hexdigest()}
         (story.certificates if paper == "certificate" else story.receipts).append(row)
     story.tell(

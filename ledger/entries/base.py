@@ -37,8 +37,10 @@ Tag = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$(?!\n)")]
 # A statement line's identity (statements/line.py): keyed hash, dash, ordinal among equals of its day.
 LineKey = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}-[0-9]{1,4}$(?!\n)")]
 Index = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+# No controls, line ends, invisible characters or bidi marks: what is read is what was written.
+_OPEN_TEXT = r"^[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+$"
 # Open text is about things, never about people; it is short and on one line.
-Title = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$")]
+Title = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_OPEN_TEXT)]
 
 
 class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):

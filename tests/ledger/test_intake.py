@@ -161,6 +161,21 @@ def test_a_day_cut_in_two_without_anything_printed_stops(sqlite_world: World, tm
     assert take(sqlite_world, whole, opening=0, closing=170_000).recorded == 2
 
 
+def test_two_statements_of_the_same_days_that_contradict_each_other(sqlite_world: World, tmp_path: Path) -> None:
+    """One đồng more in the last line, or two lines exchanged: each file ties by itself, together they would make
+    money out of nothing. Refused with both figures, nothing recorded."""
+    a, b, c = Booked(AUGUST, 500, "a"), Booked(AUGUST, 300, "b"), Booked(AUGUST + timedelta(days=1), 200, "c")
+    take(sqlite_world, write(tmp_path / "first.csv", [a, b, c]))
+    before = size(sqlite_world)
+    for name, lines in {"more": [a, b, replace(c, minor=201)], "exchanged": [b, a, c]}.items():
+        with pytest.raises(Rejected) as refused:
+            take(sqlite_world, write(tmp_path / f"{name}.csv", lines))
+        assert refused.value.reason is Reason.CONTROL_DIFFERS
+        assert {"closing_minor", "earlier_closing_minor", "new_lines_minor"} <= set(refused.value.details)
+        assert size(sqlite_world) == before
+    check_book(sqlite_world)
+
+
 def test_a_file_that_adds_only_days_is_recorded_one_that_adds_nothing_is_not(
     sqlite_world: World, tmp_path: Path
 ) -> None:
@@ -599,8 +614,9 @@ def test_kill_9_in_the_middle_of_imports(plain_world: World, tmp_path: Path) -> 
         Intake(home.open_book(), batch=40).run(tmp_path / f"{number}.csv", "bank:AGR", by="ke-toan", progress=fuse)
 
     def new_file() -> None:
-        nonlocal number
+        nonlocal number, moment
         number += 1
+        moment += timedelta(days=1)  # a statement of tomorrow would be refused
         fresh = booked(400, seed=number, first=AUGUST + number * NEXT_DAY, days=1)
         lines.extend(fresh)
         write(tmp_path / f"{number}.csv", fresh, opening=1000 + sum(line.minor for line in lines[:-400]))
