@@ -22,6 +22,7 @@ import msgspec
 from audit.findings import FindingKind, Findings
 from ledger.log.checkpoint import Checkpoint, open_checkpoint
 from ledger.log.note import NoteRejected, VerifierKey
+from ledger.log.tiles import TILE_WIDTH
 
 PAGE = 1024
 NO_PREVIOUS = "0" * 64
@@ -29,6 +30,38 @@ EMPTY_ROOT = sha256(b"").digest()
 
 Level = Callable[[int, Sequence[bytes]], None]
 """Told (height, hashes) of finished subtrees of 256^k leaves, k = height / 8, in order."""
+
+
+class TileRows:
+    """Cuts the hashes that a `RunningTree` tells into tiles of 256 (tlog-tiles), in order, the last one partial."""
+
+    def __init__(self, on_tile: Callable[[int, int, list[bytes]], None]) -> None:
+        self._on_tile = on_tile
+        """Told (level, number, hashes) of each tile."""
+        self._rows: list[list[bytes]] = []
+        self._done: list[int] = []
+
+    def take(self, height: int, hashes: Sequence[bytes]) -> None:
+        """A `Level`: takes the hashes of one tile level as the tree finishes them."""
+        level = height // 8
+        if level == len(self._rows):
+            self._rows.append([])
+            self._done.append(0)
+        row = self._rows[level]
+        row.extend(hashes)
+        while len(row) >= TILE_WIDTH:
+            self._tile(level, row[:TILE_WIDTH])
+            del row[:TILE_WIDTH]
+
+    def finish(self) -> None:
+        """Tells the partial tile at the end of each level."""
+        for level, row in enumerate(self._rows):
+            if row:
+                self._tile(level, row)
+
+    def _tile(self, level: int, hashes: list[bytes]) -> None:
+        self._on_tile(level, self._done[level], hashes)
+        self._done[level] += 1
 
 
 class RunningTree:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import msgspec
 from sqlalchemy import Connection, Engine, func, select
 
-from audit.checks_log import RunningTree
+from audit.checks_log import RunningTree, TileRows
 from ledger.accounts import Posting
 from ledger.days import DEFAULT_ZONE, day_of
 from ledger.entries.union import KINDS
@@ -308,11 +308,11 @@ def write_tiles(book: AnyBook, folder: Path) -> int:
         if (tree.size, tree.root()) != (checkpoint.size, checkpoint.root):
             raise QueryFailed("the records do not lead to the signed root; nothing was written")
         writer = _TileWriter(folder)
-        tree = RunningTree(writer.hashes)
+        tree = RunningTree(writer.rows.take)
         for number, bundle in enumerate(_bundles(db, book.code, checkpoint.size)):
             writer.keep(entries_path(number, len(bundle)), encode_bundle(bundle), full=len(bundle) == TILE_WIDTH)
             tree.extend([leaf_of(body) for body in bundle])
-        writer.finish()
+        writer.rows.finish()
         if tree.root() != checkpoint.root:
             raise QueryFailed("the records changed while they were read")
         writer.keep("checkpoint", note.encode(), full=False)
@@ -335,31 +335,10 @@ class _TileWriter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._rows: list[list[bytes]] = []
-        self._done: list[int] = []
+        self.rows = TileRows(self._tile)
 
-    def hashes(self, height: int, hashes: Any) -> None:
-        """Takes the hashes of one tile level as the tree finishes them (RunningTree)."""
-        level = height // 8
-        if level == len(self._rows):
-            self._rows.append([])
-            self._done.append(0)
-        row = self._rows[level]
-        row.extend(hashes)
-        while len(row) >= TILE_WIDTH:
-            self._tile(level, row[:TILE_WIDTH])
-            del row[:TILE_WIDTH]
-
-    def finish(self) -> None:
-        """Writes the partial tile at the end of each level."""
-        for level, row in enumerate(self._rows):
-            if row:
-                self._tile(level, row)
-
-    def _tile(self, level: int, hashes: list[bytes]) -> None:
-        path = tile_path(level, self._done[level], len(hashes))
-        self._done[level] += 1
-        self.keep(path, encode_tile(hashes), full=len(hashes) == TILE_WIDTH)
+    def _tile(self, level: int, number: int, hashes: list[bytes]) -> None:
+        self.keep(tile_path(level, number, len(hashes)), encode_tile(hashes), full=len(hashes) == TILE_WIDTH)
 
     def keep(self, path: str, data: bytes, *, full: bool) -> None:
         """One file; one that is there with the same bytes stays, a full one with other bytes stops everything."""

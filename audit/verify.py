@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 
 from audit.checks_fold import FoldCheck
-from audit.checks_log import LogCheck, Signed, opened_checkpoints, saved_checkpoint
+from audit.checks_log import LogCheck, Signed, TileRows, opened_checkpoints, saved_checkpoint
 from audit.findings import FindingKind, Findings, Report, States
 from audit.sources import Source, TilesSource
 from ledger.days import from_instant
@@ -167,8 +167,8 @@ def verify_tiles(
     signed = list(opened_checkpoints(log.checkpoints(), key, found, origin=pinned.origin))
     size = signed[-1].size if signed else 0
     tiles = _Tiles(log, found)
-    passed = run_pass(_noting_gaps(log, size, found), signed, log.body, pinned, found, on_level=tiles.take)
-    tiles.finish()
+    passed = run_pass(_noting_gaps(log, size, found), signed, log.body, pinned, found, on_level=tiles.rows.take)
+    tiles.rows.finish()
     cannot = [*not_excluded(passed, saved=saved is not None), ROWS_UNSEEN, VAULT_UNSEEN]
     return Report(
         size=passed.size,
@@ -200,29 +200,9 @@ class _Tiles:
     def __init__(self, source: TilesSource, found: Findings) -> None:
         self._source = source
         self._found = found
-        self._rows: list[list[bytes]] = []
-        self._done: list[int] = []
+        self.rows = TileRows(self._compare)
 
-    def take(self, height: int, hashes: Sequence[bytes]) -> None:
-        level = height // 8
-        if level == len(self._rows):
-            self._rows.append([])
-            self._done.append(0)
-        row = self._rows[level]
-        row.extend(hashes)
-        while len(row) >= TILE_WIDTH:
-            self._compare(level, row[:TILE_WIDTH])
-            del row[:TILE_WIDTH]
-
-    def finish(self) -> None:
-        """The last tile of each level, which is partial."""
-        for level, row in enumerate(self._rows):
-            if row:
-                self._compare(level, row)
-
-    def _compare(self, level: int, hashes: Sequence[bytes]) -> None:
-        number = self._done[level]
-        self._done[level] += 1
+    def _compare(self, level: int, number: int, hashes: list[bytes]) -> None:
         file = self._source.tile(level, number, len(hashes))
         if file is None:
             return
