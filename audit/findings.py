@@ -58,6 +58,20 @@ class FindingKind(StrEnum):
     SIGNER_UNREADABLE = "SIGNER_UNREADABLE"
     """The signer's memory is missing or damaged."""
 
+    # Keys, witnesses, time
+    KEY_CLOSED = "KEY_CLOSED"
+    """A checkpoint is signed by a key of the book that was not in force at its size (index: its size)."""
+    KEY_COMPROMISED = "KEY_COMPROMISED"
+    """The pinned key was declared compromised (index: the record that says so); pin the one printed anew."""
+    COSIGNATURE_INVALID = "COSIGNATURE_INVALID"
+    """A witness's line on a checkpoint is not that witness's (index: the size; key: the witness)."""
+    NOT_WITNESSED = "NOT_WITNESSED"
+    """No checkpoint has the quorum that the auditor's policy asks for."""
+    RECORD_AFTER_WITNESS = "RECORD_AFTER_WITNESS"
+    """A record is later than a witness or timestamp that covers it (index: the record)."""
+    TIMESTAMP_INVALID = "TIMESTAMP_INVALID"
+    """A timestamp is not of this checkpoint, or not by a trusted authority (index: the size; key: authority)."""
+
     # The rules
     UNKNOWN_KIND = "UNKNOWN_KIND"
     """Cannot be checked by this version; the postings are folded all the same."""
@@ -107,6 +121,12 @@ class FindingKind(StrEnum):
     """A tile or bundle is malformed or not that of the records (key: its path)."""
 
     # Open matters
+    TAIL_NOT_WITNESSED = "TAIL_NOT_WITNESSED"
+    """Records after the newest checkpoint with a quorum (index: the first of them)."""
+    COSIGNATURES_OLD = "COSIGNATURES_OLD"
+    """The newest cosignature is older than two checkpoint intervals, or than the age allowed."""
+    VAULT_LOST = "VAULT_LOST"
+    """Private values lost with a database that was restored, as a `restored` record says (index: it)."""
     TAIL_UNSIGNED = "TAIL_UNSIGNED"
     """Records after the newest checkpoint (index: the first of them); with a clock at hand, only when they have
     waited for longer than two checkpoint intervals."""
@@ -123,6 +143,20 @@ class FindingKind(StrEnum):
     ACCOUNT_NEGATIVE = "ACCOUNT_NEGATIVE"
     """A fund, allocation, order or pledge stands below zero (account)."""
 
+    # Open matters of completeness (`verify --complete`)
+    LINES_IN_SUSPENSE = "LINES_IN_SUSPENSE"
+    """Statement lines that nobody has explained yet (account: the place)."""
+    NOT_ON_STATEMENT = "NOT_ON_STATEMENT"
+    """A record moves a bank account on a covered day, and no statement line shows it (index)."""
+    STATEMENT_BALANCE_DIFFERS = "STATEMENT_BALANCE_DIFFERS"
+    """The place account on a day is not what the bank's statement says (account, index: the statement)."""
+    PLACE_UNCOVERED = "PLACE_UNCOVERED"
+    """A bank account moved on days that no statement covers (account)."""
+    DISPUTE_OPEN = "DISPUTE_OPEN"
+    """A dispute waits for its answer, still in time (index)."""
+    DISPUTE_OVERDUE = "DISPUTE_OVERDUE"
+    """A dispute was not answered by its day (index)."""
+
 
 OPEN_KINDS = frozenset(
     {
@@ -136,6 +170,15 @@ OPEN_KINDS = frozenset(
         FindingKind.SHORTFALL_OPEN,
         FindingKind.PLACE_NEGATIVE,
         FindingKind.ACCOUNT_NEGATIVE,
+        FindingKind.TAIL_NOT_WITNESSED,
+        FindingKind.COSIGNATURES_OLD,
+        FindingKind.VAULT_LOST,
+        FindingKind.LINES_IN_SUSPENSE,
+        FindingKind.NOT_ON_STATEMENT,
+        FindingKind.STATEMENT_BALANCE_DIFFERS,
+        FindingKind.PLACE_UNCOVERED,
+        FindingKind.DISPUTE_OPEN,
+        FindingKind.DISPUTE_OVERDUE,
     }
 )
 

@@ -19,7 +19,10 @@ ROOT = Path(__file__).resolve().parents[1]
 OURS = ("ledger", "audit", "certificates", "api")
 
 PURE = "money days accounts registers places text refusals entries record replay tracing balances catalogue_data"
-VERIFIER = "findings verify sources checks_log checks_fold checks_complete"
+VERIFIER = (
+    "findings verify sources saved fork consolidate "
+    "checks_log checks_fold checks_keys checks_witness checks_complete checks_bundle"
+)
 
 # part → the modules in it; the first that fits counts. What is not named is the widest part of its package.
 PARTS: dict[str, tuple[str, ...]] = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 import msgspec
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Table, and_, insert, select
 
 from ledger.accounts import Posting
 from ledger.log.merkle import Frontier, node_hash
@@ -220,6 +220,20 @@ def level_hashes(db: Connection, book: str, level: int, start: int, end: int) ->
 
 def keep_checkpoint(db: Connection, book: str, size: int, note: str) -> None:
     """Keeps a signed checkpoint; the checkpointer is the only caller."""
-    t = tables.checkpoints
-    if db.execute(select(t.c.size).where(t.c.book == book, t.c.size == size)).first() is None:
-        db.execute(insert(t).values(book=book, size=size, note=note))
+    _keep_first(db, tables.checkpoints, {"book": book, "size": size}, {"note": note})
+
+
+def keep_cosignature(db: Connection, book: str, size: int, witness: str, line: str) -> None:
+    """Keeps a witness's signature line on the checkpoint of that size; the first one kept stands."""
+    _keep_first(db, tables.cosignatures, {"book": book, "size": size, "witness": witness}, {"line": line})
+
+
+def keep_timestamp(db: Connection, book: str, size: int, authority: str, token: bytes) -> None:
+    """Keeps an authority's timestamp of the checkpoint of that size; the first one kept stands."""
+    _keep_first(db, tables.timestamps, {"book": book, "size": size, "authority": authority}, {"token": token})
+
+
+def _keep_first(db: Connection, table: Table, key: dict[str, object], said: dict[str, object]) -> None:
+    same = and_(*(table.c[name] == value for name, value in key.items()))
+    if db.execute(select(table.c.size).where(same)).first() is None:
+        db.execute(insert(table).values(**key, **said))

@@ -110,22 +110,59 @@ def register_rows(db: Connection, book: str, register: str, prefix: str = "") ->
 
 
 def checkpoints(db: Connection, book: str) -> list[tuple[int, str]]:
-    """(size, signed note) by size."""
+    """(size, signed note with its cosignatures) by size."""
     t = tables.checkpoints
-    return [(r.size, r.note) for r in db.execute(select(t).where(t.c.book == book).order_by(t.c.size))]
+    lines: dict[int, str] = {}
+    for size, line in _cosignatures(db, book):
+        lines[size] = lines.get(size, "") + line
+    rows = db.execute(select(t).where(t.c.book == book).order_by(t.c.size))
+    return [(r.size, r.note + lines.get(r.size, "")) for r in rows]
 
 
 def newest_checkpoint(db: Connection, book: str) -> str | None:
-    """The signed note of the largest size."""
+    """The signed note of the largest size, with its cosignatures."""
     t = tables.checkpoints
-    return db.execute(select(t.c.note).where(t.c.book == book).order_by(t.c.size.desc()).limit(1)).scalar()
+    query = select(t).where(t.c.book == book).order_by(t.c.size.desc()).limit(1)
+    return _cosigned(db, book, db.execute(query).first())
 
 
 def checkpoint_covering(db: Connection, book: str, index: int) -> str | None:
-    """The oldest checkpoint that covers a record: documents made again from it are the same bytes."""
+    """The oldest checkpoint that covers a record, with its cosignatures: documents made again from it are the
+    same bytes once every witness has signed."""
     t = tables.checkpoints
-    query = select(t.c.note).where(t.c.book == book, t.c.size > index).order_by(t.c.size).limit(1)
-    return db.execute(query).scalar()
+    query = select(t).where(t.c.book == book, t.c.size > index).order_by(t.c.size).limit(1)
+    return _cosigned(db, book, db.execute(query).first())
+
+
+def cosigned_checkpoints(db: Connection, book: str, *, above: int = 0) -> Iterator[tuple[int, str]]:
+    """(size, signed note with its cosignatures) of the checkpoints that have any and are larger than `above`,
+    largest first."""
+    t, c = tables.checkpoints, tables.cosignatures
+    sizes = select(c.c.size).where(c.c.book == book, c.c.size > above)
+    for row in db.execute(select(t).where(t.c.book == book, t.c.size.in_(sizes)).order_by(t.c.size.desc())).all():
+        yield row.size, row.note + "".join(line for _, line in _cosignatures(db, book, row.size))
+
+
+def timestamps(db: Connection, book: str) -> Iterator[tuple[int, str, bytes]]:
+    """(size, authority, RFC 3161 response) by size."""
+    t = tables.timestamps
+    for row in db.execute(select(t).where(t.c.book == book).order_by(t.c.size, t.c.authority)):
+        yield row.size, row.authority, bytes(row.token)
+
+
+def _cosigned(db: Connection, book: str, row: Any) -> str | None:
+    if row is None:
+        return None
+    return str(row.note) + "".join(line for _, line in _cosignatures(db, book, row.size))
+
+
+def _cosignatures(db: Connection, book: str, size: int | None = None) -> Iterator[tuple[int, str]]:
+    t = tables.cosignatures
+    query = select(t.c.size, t.c.line).where(t.c.book == book)
+    if size is not None:
+        query = query.where(t.c.size == size)
+    for row in db.execute(query.order_by(t.c.size, t.c.witness)):
+        yield row.size, row.line
 
 
 def vault_values(db: Connection, book: str, index: int, tag: str) -> dict[str, tuple[str, bytes]]:

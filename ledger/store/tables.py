@@ -83,6 +83,28 @@ checkpoints = _table(
     PrimaryKeyConstraint("book", "size"),
 )
 
+# What a witness signed on a checkpoint: one signature line of its note (C2SP tlog-cosignature), by key name.
+cosignatures = _table(
+    "cosignatures",
+    TableClass.LOG,
+    _text("book"),
+    _int("size"),
+    _text("witness"),
+    _text("line"),
+    PrimaryKeyConstraint("book", "size", "witness"),
+)
+
+# What a time-stamping authority signed on a checkpoint: an RFC 3161 response, DER.
+timestamps = _table(
+    "timestamps",
+    TableClass.LOG,
+    _text("book"),
+    _int("size"),
+    _text("authority"),
+    _bytes("token"),
+    PrimaryKeyConstraint("book", "size", "authority"),
+)
+
 # The head of each book: what the next record builds on. Its row is locked before anything is read.
 heads = _table(
     "heads",
