@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 import msgspec
-from sqlalchemy import Connection, Table, and_, insert, select
+from sqlalchemy import Connection, Table, and_, insert, select, update
 
 from ledger.accounts import Posting
 from ledger.log.merkle import Frontier, node_hash
@@ -224,8 +224,11 @@ def keep_checkpoint(db: Connection, book: str, size: int, note: str) -> None:
 
 
 def keep_cosignature(db: Connection, book: str, size: int, witness: str, line: str) -> None:
-    """Keeps a witness's signature line on the checkpoint of that size; the first one kept stands."""
-    _keep_first(db, tables.cosignatures, {"book": book, "size": size, "witness": witness}, {"line": line})
+    """Keeps a witness's signature line on the checkpoint of that size; the newest one stands."""
+    t = tables.cosignatures
+    same = and_(t.c.book == book, t.c.size == size, t.c.witness == witness)
+    if db.execute(update(t).where(same).values(line=line)).rowcount == 0:
+        db.execute(insert(t).values(book=book, size=size, witness=witness, line=line))
 
 
 def keep_timestamp(db: Connection, book: str, size: int, authority: str, token: bytes) -> None:

@@ -143,6 +143,14 @@ def cosigned_checkpoints(db: Connection, book: str, *, above: int = 0) -> Iterat
         yield row.size, row.note + "".join(line for _, line in _cosignatures(db, book, row.size))
 
 
+def cosignature(db: Connection, book: str, witness: str, size: int) -> tuple[int, str] | None:
+    """(size, line) of the largest checkpoint up to `size` that a witness has signed."""
+    t = tables.cosignatures
+    query = select(t.c.size, t.c.line).where(t.c.book == book, t.c.witness == witness, t.c.size <= size)
+    row = db.execute(query.order_by(t.c.size.desc()).limit(1)).first()
+    return None if row is None else (row.size, row.line)
+
+
 def timestamps(db: Connection, book: str) -> Iterator[tuple[int, str, bytes]]:
     """(size, authority, RFC 3161 response) by size."""
     t = tables.timestamps

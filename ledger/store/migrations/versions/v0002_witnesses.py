@@ -1,6 +1,7 @@
 """Cosignatures and timestamps of checkpoints: what others say of them, beside what the log's own key signed.
 
-Frozen once released. Append-only like the checkpoints themselves.
+Frozen once released. Nothing is deleted. A witness may sign the same checkpoint again at a later time, so its line
+is the one row that may be replaced; a timestamp never is.
 """
 
 from alembic import op
@@ -21,23 +22,26 @@ TABLES = {
     ),
 }
 
+REFUSED = {"cosignatures": ("delete",), "timestamps": ("update", "delete")}
+
 
 def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         for table, columns in TABLES.items():
             spelled = columns.format(text="TEXT", int="INTEGER", bytes="BLOB")
             op.execute(f"CREATE TABLE {table} ({spelled}) STRICT, WITHOUT ROWID")
-            for what in ("update", "delete"):
+            for what in REFUSED[table]:
                 op.execute(
                     f"CREATE TRIGGER {table}_refuse_{what} BEFORE {what.upper()} ON {table} "
-                    f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+                    f"BEGIN SELECT RAISE(ABORT, '{table} stay'); END"
                 )
         return
     for table, columns in TABLES.items():
         # Collation C: text order is byte order, on every server.
         spelled = columns.format(text='TEXT COLLATE "C"', int="BIGINT", bytes="BYTEA")
         op.execute(f"CREATE TABLE {table} ({spelled})")
-        for what, each in (("update", "ROW"), ("delete", "ROW"), ("truncate", "STATEMENT")):
+        for what in (*REFUSED[table], "truncate"):
+            each = "STATEMENT" if what == "truncate" else "ROW"
             trigger = f"{table}_refuse_{what}"
             op.execute(
                 f"CREATE TRIGGER {trigger} BEFORE {what.upper()} ON {table} "
