@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from ledger.days import from_instant, to_instant
 from ledger.entries.base import EntryBase
-from ledger.entries.book import CLOCK, BookOpened, ClockClamped
+from ledger.entries.book import CLOCK, CLOSED, BookOpened, ClockClamped
 from ledger.entries.union import Entry
 from ledger.group import GroupCommit
 from ledger.log.merkle import Frontier
@@ -199,7 +199,7 @@ class _Batch:
         """References, registers and balances of the whole batch in a few queries."""
         drafts = [draft for job in jobs for draft in job.drafts]
         self._known = read.by_references(self.db, self.book.code, (draft.reference for draft in drafts))
-        keys = {key for draft in drafts for key in draft.entry.reads()} | {Key("book", "opened")}
+        keys = {key for draft in drafts for key in draft.entry.reads()} | {Key("book", "opened"), CLOSED}
         missing = [key for key in keys if key not in self.state.registers]
         self.state.registers.update(dict.fromkeys(missing))
         self.state.registers.update(read.registers(self.db, self.book.code, missing))

@@ -16,7 +16,7 @@ import msgspec
 from ledger.accounts import Posting, is_held, is_known, root, view_of
 from ledger.days import DEFAULT_ZONE, check_day, day_of, from_instant
 from ledger.entries.base import EarlierRecord, EntryBase
-from ledger.entries.book import BookOpened
+from ledger.entries.book import CLOSED, BookOpened
 from ledger.money import MAX_MINOR
 from ledger.record import NO_PREVIOUS, BareRecord, Record
 from ledger.refusals import Reason, Rejected
@@ -124,10 +124,12 @@ def view_at(state: State, at: str) -> _View:
 def step(state: State, record: Record, leaf: bytes) -> None:
     """Applies one record whole, or raises Rejected and leaves the state as it was.
 
-    `leaf` is the leaf hash of the record's bytes. The checks, in their fixed order: sequence, the kind's own
-    rules (`completed`, postings, `changes`), days, balances.
+    `leaf` is the leaf hash of the record's bytes. The checks, in their fixed order: sequence, whether the
+    book is closed, days, the kind's own rules (`completed`, `changes`, postings), balances.
     """
     check_sequence(state, record)
+    if state.register_of(CLOSED) is not None:
+        raise Rejected(Reason.BOOK_CLOSED)
     entry: EntryBase = record.entry
     zone = state.zone
     if isinstance(entry, BookOpened):

@@ -37,6 +37,8 @@ Tag = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$(?!\n)")]
 # A statement line's identity (statements/line.py): keyed hash, dash, ordinal among equals of its day.
 LineKey = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}-[0-9]{1,4}$(?!\n)")]
 Index = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+# The name of a log: printable ASCII without spaces or `+` (C2SP tlog-checkpoint, signed-note).
+Origin = Annotated[str, msgspec.Meta(pattern=r"^[!-*,-~]{1,120}$(?!\n)")]
 # No controls, line ends, invisible characters or bidi marks: what is read is what was written.
 _OPEN_TEXT = r"^[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+$"
 # Open text is about things, never about people; it is short and on one line.

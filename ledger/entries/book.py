@@ -1,4 +1,4 @@
-"""The book itself: opened, its own places, what was carried over, and its clock."""
+"""The book itself: opened, its own places, what was carried over, its clock, its witnesses and keys, its end."""
 
 from datetime import date
 from typing import Annotated, ClassVar
@@ -7,7 +7,10 @@ import msgspec
 
 from ledger.accounts import Code, Place, Posting, move
 from ledger.days import Instant
-from ledger.entries.base import EntryBase, Sha256, Title, View, check_place, needed
+from ledger.entries.base import EntryBase, Index, Origin, Sha256, Title, View, check_place, needed
+from ledger.log import replacement
+from ledger.log.note import NoteRejected, VerifierKey
+from ledger.log.policy import PolicyRejected, parse_policy
 from ledger.money import Amount, Currency, PositiveMinor, is_currency
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Change, Key
@@ -15,6 +18,18 @@ from ledger.registers import Change, Key
 MINIMUM_K = 5
 CLOCK = Key("clock", "clamped")
 """The register row of the last instant that the machine's clock fell behind."""
+KEY = Key("book", "key")
+"""The register row of the log key in force once one was replaced; before that it is record 0's."""
+WITNESSES = Key("book", "witnesses")
+"""The register row of the witness policy in force."""
+CLOSED = Key("book", "closed")
+"""The register row of a book that takes no more records."""
+
+Vkey = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+# 64 bytes in base64 (RFC 4648 section 4).
+SignatureText = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9+/]{86}==$(?!\n)")]
+# Long enough for a witness with an ML-DSA-44 key (1,752 characters of base64), its name and its address.
+PolicyLine = Annotated[str, msgspec.Meta(min_length=1, max_length=2_300, pattern="^[ -~]+$(?!\n)")]
 
 
 class BookOpened(EntryBase, frozen=True, kw_only=True):
@@ -23,7 +38,7 @@ class BookOpened(EntryBase, frozen=True, kw_only=True):
     title: ClassVar = ("Mở sổ", "Book opened")
 
     name: Title
-    origin: Annotated[str, msgspec.Meta(pattern=r"^[!-*,-~]{1,120}$(?!\n)")]
+    origin: Origin
     """The checkpoint origin; printable ASCII without spaces or `+` (C2SP tlog-checkpoint, signed-note)."""
     public_key: Annotated[str, msgspec.Meta(max_length=200)]
     """The log's verifier key (C2SP signed-note vkey)."""
@@ -138,6 +153,143 @@ class BalanceBrought(EntryBase, frozen=True, kw_only=True):
         if self.gifts and sum(gift.minor for gift in self.gifts) != self.amount.minor:
             raise Rejected(Reason.PARTS_DIFFER, "the open gifts do not add up to the balance", field="gifts")
         return ()
+
+
+class WitnessesSet(EntryBase, frozen=True, kw_only=True):
+    """Who must have witnessed this book's checkpoints from now on (C2SP tlog-policy)."""
+
+    title: ClassVar = ("Đặt bên làm chứng", "Witnesses set")
+
+    policy: Annotated[tuple[PolicyLine, ...], msgspec.Meta(max_length=50)]
+    """The lines of a policy file without logs and comments; empty when the book has no witnesses."""
+
+    def reads(self) -> tuple[Key, ...]:
+        return (WITNESSES,)
+
+    def changes(self, view: View) -> tuple[Change, ...]:
+        if self.policy:
+            try:
+                policy = parse_policy("\n".join(self.policy) + "\n")
+            except PolicyRejected as error:
+                raise Rejected(Reason.POLICY_INVALID, str(error), field="policy") from error
+            if policy.logs or any(line.lstrip().startswith("#") for line in self.policy):
+                raise Rejected(Reason.POLICY_INVALID, "neither logs nor comments stand here", field="policy")
+        return (Change(*WITNESSES, {"index": view.index, "policy": list(self.policy)}),)
+
+
+class KeyReplaced(EntryBase, frozen=True, kw_only=True):
+    """A new log key takes the place of the one in force (ledger/log/replacement.py says what is signed).
+
+    At index i: the old key signs checkpoints of sizes up to i+1, the new key those from i+1 on.
+    """
+
+    title: ClassVar = ("Thay khóa ký sổ", "Log key replaced")
+
+    compromised: bool
+    """The old key may be in other hands: what it signs from here on proves nothing."""
+    new_key: Vkey
+    new_signature: SignatureText
+    """Of the new key over the statement of replacement: whoever replaces has it."""
+    old_key: Vkey
+    old_signature: SignatureText | None = None
+    """Of the old key over the same statement; may be absent when the old key is compromised."""
+
+    def reads(self) -> tuple[Key, ...]:
+        return (KEY, Key("closed-key", self.new_key))
+
+    def changes(self, view: View) -> tuple[Change, ...]:
+        opened = view.earlier(0).entry
+        if not isinstance(opened, BookOpened):
+            raise Rejected(Reason.BOOK_NOT_OPEN)
+        row = view.register(*KEY)
+        if self.old_key != (opened.public_key if row is None else row["vkey"]):
+            raise Rejected(Reason.KEY_DIFFERS, "not the key in force", field="old_key")
+        if self.new_key == self.old_key or view.register("closed-key", self.new_key) is not None:
+            raise Rejected(Reason.ALREADY_EXISTS, "a key is used once", field="new_key")
+        old = _log_key(self.old_key, opened.origin, field="old_key")
+        new = _log_key(self.new_key, opened.origin, field="new_key")
+        said = replacement.statement(opened.origin, self.old_key, self.new_key, compromised=self.compromised)
+        _check_signature(new, said, self.new_signature, field="new_signature")
+        if self.old_signature is not None:
+            _check_signature(old, said, self.old_signature, field="old_signature")
+        elif not self.compromised:
+            raise Rejected(Reason.SIGNATURE_INVALID, "the old key must have signed", field="old_signature")
+        return (
+            Change(*KEY, {"index": view.index, "vkey": self.new_key}),
+            Change("closed-key", self.old_key, {"index": view.index}),
+        )
+
+
+def _log_key(vkey: str, origin: str, *, field: str) -> VerifierKey:
+    try:
+        key = VerifierKey.parse(vkey)
+    except NoteRejected as error:
+        raise Rejected(Reason.MALFORMED, str(error), field=field) from error
+    if key.name != origin:
+        raise Rejected(Reason.MALFORMED, "the key's name is not the book's origin", field=field)
+    return key
+
+
+def _check_signature(key: VerifierKey, said: bytes, signature: str, *, field: str) -> None:
+    try:
+        replacement.verify(key, said, signature)
+    except NoteRejected as error:
+        raise Rejected(Reason.SIGNATURE_INVALID, str(error), field=field) from error
+
+
+class Restored(EntryBase, frozen=True, kw_only=True):
+    """The book was put back from a backup that lacked records already signed for; these were recorded again."""
+
+    title: ClassVar = ("Khôi phục từ bản sao lưu", "Restored from a backup")
+    day_field: ClassVar = "restored_on"
+
+    backup_size: Index
+    """How many records the backup had."""
+    minutes_sha256: Sha256
+    officers: tuple[Code, ...]
+    """The two who vouch for it: two different actors."""
+    restored_on: date
+    signed_root: Sha256
+    """Root of the last checkpoint that was signed before."""
+    signed_size: Index
+    """Its size: greater than the backup's, and the book has at least as many records again."""
+
+    def changes(self, view: View) -> tuple[Change, ...]:
+        _check_officers(self.officers)
+        if not self.backup_size < self.signed_size <= view.index:
+            raise Rejected(Reason.MALFORMED, "backup_size < signed_size <= index", field="signed_size")
+        value = {"backup_size": self.backup_size, "signed_root": self.signed_root, "signed_size": self.signed_size}
+        return (Change("restored", str(view.index), value),)
+
+
+class BookClosed(EntryBase, frozen=True, kw_only=True):
+    """The book ends here: no record follows."""
+
+    title: ClassVar = ("Khóa sổ vĩnh viễn", "Book closed for good")
+    day_field: ClassVar = "closed_on"
+
+    closed_on: date
+    minutes_sha256: Sha256
+    officers: tuple[Code, ...]
+    """The two who close it: two different actors."""
+    why: Title
+    successor: Origin | None = None
+    """Origin of the book that goes on from here."""
+
+    def reads(self) -> tuple[Key, ...]:
+        return (CLOSED,)
+
+    def changes(self, view: View) -> tuple[Change, ...]:
+        _check_officers(self.officers)
+        value: dict[str, object] = {"index": view.index}
+        if self.successor is not None:
+            value["successor"] = self.successor
+        return (Change(*CLOSED, value),)
+
+
+def _check_officers(officers: tuple[str, ...]) -> None:
+    if len(officers) != 2 or len(set(officers)) != 2:
+        raise Rejected(Reason.NEEDS_TWO_OFFICERS, "two different officers", field="officers")
 
 
 def skeleton(code: str) -> str:

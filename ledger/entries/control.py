@@ -1,14 +1,39 @@
-"""How a mistake is put right: nothing is edited, a reversal carries back what was moved."""
+"""How a mistake is put right, and how a doubt is answered.
 
-from datetime import date
-from typing import ClassVar
+Nothing is edited: a reversal carries back what was moved. A dispute («my transfer is not there») is a record
+too, and so is its answer.
+"""
+
+from datetime import date, timedelta
+from typing import ClassVar, Literal
 
 import msgspec
 
 from ledger.accounts import MoneyPlace, Posting, move, root
-from ledger.entries.base import EntryBase, Index, LineFact, LineKey, MoneyFact, Sha256, Title, View, is_reversed, needed
-from ledger.entries.receipts import SuspensePaid, SuspenseReceived
-from ledger.money import Amount
+from ledger.entries.base import (
+    EntryBase,
+    Index,
+    LineFact,
+    LineKey,
+    MoneyFact,
+    Person,
+    Sha256,
+    Title,
+    View,
+    check_place,
+    is_reversed,
+    needed,
+)
+from ledger.entries.beyond import GrantReceived
+from ledger.entries.receipts import (
+    CashSheetReceived,
+    GatewaySettled,
+    GiftReceived,
+    MistakenMoneyHeld,
+    SuspensePaid,
+    SuspenseReceived,
+)
+from ledger.money import Amount, is_currency
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Change, Key
 
@@ -100,6 +125,81 @@ class Reversed(EntryBase, frozen=True, kw_only=True):
                 raise Rejected(
                     Reason.PARTS_DIFFER, "less than that waits in suspense", field="reversed", account=account
                 )
+
+
+ANSWER_DAYS = 30
+"""The longest time that may be set for the answer to a dispute."""
+MONEY_IN = GiftReceived | CashSheetReceived | GatewaySettled | SuspenseReceived | MistakenMoneyHeld | GrantReceived
+"""Where a transfer that somebody missed may be found."""
+
+
+class Disputed(EntryBase, frozen=True, kw_only=True):
+    """Somebody says that they sent money and cannot find it here. Recorded as it was said; it moves nothing."""
+
+    title: ClassVar = ("Khiếu nại: chưa thấy khoản chuyển", "Disputed: my transfer is not there")
+    fact: ClassVar = True
+    day_field: ClassVar = "raised_on"
+
+    amount: Amount
+    answer_by_on: date
+    """The day by which it will be answered, at most 30 days after it was raised."""
+    raised_on: date
+    sender: Person
+    """Who says so; name, reference and contact lie in the vault."""
+    transferred_on: date
+    """When the money was sent, as they say."""
+    place: MoneyPlace | None = None
+
+    def reads(self) -> tuple[Key, ...]:
+        return () if self.place is None else (Key("place", self.place),)
+
+    def changes(self, view: View) -> tuple[Change, ...]:
+        if not is_currency(self.amount.unit):
+            raise Rejected(Reason.UNIT_DIFFERS, "a transfer is money", field="amount")
+        if self.place is not None:
+            check_place(view, self.place, self.amount.unit)
+        if self.transferred_on > self.raised_on:
+            raise Rejected(Reason.MALFORMED, "raised before the transfer", field="transferred_on")
+        if not self.raised_on <= self.answer_by_on <= self.raised_on + timedelta(days=ANSWER_DAYS):
+            raise Rejected(Reason.MALFORMED, f"within {ANSWER_DAYS} days", field="answer_by_on", days=ANSWER_DAYS)
+        value = {"answer_by_on": self.answer_by_on.isoformat(), "answered": False}
+        return (Change("dispute", str(view.index), value),)
+
+
+class DisputeAnswered(EntryBase, frozen=True, kw_only=True):
+    """What was found of a disputed transfer, said once. Money that must still be booked is booked by its own kind."""
+
+    title: ClassVar = ("Trả lời khiếu nại", "Dispute answered")
+    day_field: ClassVar = "answered_on"
+
+    answered_on: date
+    dispute: Index
+    """Index of the dispute's record."""
+    dispute_leaf: Sha256
+    """Leaf hash of the dispute's record."""
+    outcome: Literal["found", "not_received", "mistaken"]
+    why: Title
+    found: Index | None = None
+    """Index of the record that brought the money in; given exactly when the outcome is `found`."""
+
+    def reads(self) -> tuple[Key, ...]:
+        dispute = Key("dispute", str(self.dispute))
+        return (dispute,) if self.found is None else (dispute, Key("reversed", str(self.found)))
+
+    def changes(self, view: View) -> tuple[Change, ...]:
+        row = needed(view, "dispute", str(self.dispute), Reason.NO_SUCH_DISPUTE, field="dispute")
+        if view.earlier(self.dispute).leaf_hash.hex() != self.dispute_leaf:
+            raise Rejected(Reason.NOT_THE_RECORD, "not the dispute named", field="dispute_leaf")
+        if row["answered"]:
+            raise Rejected(Reason.ALREADY_ANSWERED, field="dispute", index=row["by"])
+        if (self.found is None) != (self.outcome != "found"):
+            raise Rejected(Reason.MALFORMED, "found goes with the outcome found", field="found")
+        if self.found is not None:
+            if not isinstance(view.earlier(self.found).entry, MONEY_IN):
+                raise Rejected(Reason.NOT_THE_RECORD, "it brought no money in", field="found", index=self.found)
+            if is_reversed(view, self.found):
+                raise Rejected(Reason.ALREADY_REVERSED, field="found", index=self.found)
+        return (Change("dispute", str(self.dispute), {**row, "answered": True, "by": view.index}),)
 
 
 def line_back(entry: EntryBase) -> LineBack | None:

@@ -16,10 +16,20 @@ from ledger.entries.bank import (
     TransferArrived,
     TransferSent,
 )
-from ledger.entries.book import BalanceBrought, BookOpened, ClockClamped, PlaceOpened
+from ledger.entries.beyond import ChildrenReported, ExternalContributed, GrantReceived, GrantSent
+from ledger.entries.book import (
+    BalanceBrought,
+    BookClosed,
+    BookOpened,
+    ClockClamped,
+    KeyReplaced,
+    PlaceOpened,
+    Restored,
+    WitnessesSet,
+)
 from ledger.entries.catalogue import CommunesListed, GoodsListed, ProgrammeOpened
 from ledger.entries.certificates import CertificateIssued, CertificateRevoked
-from ledger.entries.control import Reversed
+from ledger.entries.control import DisputeAnswered, Disputed, Reversed
 from ledger.entries.costs import ManagementSpent
 from ledger.entries.donors import DonorRegistered
 from ledger.entries.goods import GoodsIssued, GoodsReturned, Purchased
@@ -77,6 +87,16 @@ Entry = (
     | Reversed
     | CertificateIssued
     | CertificateRevoked
+    | Disputed
+    | DisputeAnswered
+    | GrantSent
+    | GrantReceived
+    | ExternalContributed
+    | ChildrenReported
+    | WitnessesSet
+    | KeyReplaced
+    | Restored
+    | BookClosed
 )
 
 KINDS = {kind.__struct_config__.tag: kind for kind in Entry.__args__}
