@@ -124,7 +124,7 @@ def verify_folder(
         return verify_database(
             engine,
             code,
-            signer.key().verifier if vkey is None else vkey,
+            signer.verifier if vkey is None else vkey,
             vault=home.vault_keys(),
             signer=signer,
             database=database,

@@ -5,20 +5,23 @@ signed is what is stored. The signer's memory is durable before the signature ex
 kept in the database last. A crash anywhere between is met by signing the same (size, root) again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
+import msgspec
 from sqlalchemy import Engine
 
 from ledger.log.checkpoint import Checkpoint, open_checkpoint
 from ledger.log.merkle import Frontier, leaf_hash
-from ledger.log.note import NoteRejected
+from ledger.log.note import NoteRejected, SigningKey
 from ledger.record import RecordMalformed, decode_bare
-from ledger.signing import FileSigner, SignerRefused, SignerState
+from ledger.signing import FileSigner, Signer, SignerRefused, SignerState
 from ledger.store import read
 from ledger.store.append import keep_checkpoint
 from ledger.store.engine import reading, writing
 from ledger.vault.keys import VaultKeys
 
+KEY_REPLACED = "key_replaced"
 AskWitnesses = Callable[[bytes], bytes]
 
 
@@ -29,7 +32,7 @@ class Checkpointer:
         self,
         engine: Engine,
         book: str,
-        signer: FileSigner,
+        signer: Signer,
         keys: VaultKeys,
         ask_witnesses: AskWitnesses = lambda note: note,
     ) -> None:
@@ -46,8 +49,9 @@ class Checkpointer:
         `restart`, the newest checkpoint that somebody kept; a state that is there is never replaced.
 
         Raises SignerRefused with reason ROLLED_BACK, FORKED, ROW_WITHOUT_MAC, LEAF_DIFFERS, LINK_DIFFERS,
-        ROOT_DIFFERS or NO_STATE; nothing is signed then.
+        ROOT_DIFFERS, NO_STATE, KEY_CLOSED or a reason of the key itself; nothing is signed then.
         """
+        self._signer.unlock()
         with self._signer.turn():
             before = self._remembered(restart)
             after = self._grown(before)
@@ -58,6 +62,20 @@ class Checkpointer:
                 keep_checkpoint(db, self._book, after.size, note.decode())
         return Checkpoint(after.origin, after.size, after.root), note
 
+    def check(self) -> None:
+        """Compares the book with what the key remembers as `run` does, and signs nothing. The caller holds the turn."""
+        self._grown(self._signer.state())
+
+    def hand_over(self, signer: FileSigner, index: int, keys: tuple[SigningKey, ...]) -> bytes:
+        """Signs with `keys` the tree of exactly `index` + 1 records, whose last replaces the key; the last of `keys`
+        goes on from there. The caller holds the turn. Raises SignerRefused as `run`.
+        """
+        after = self._grown(signer.state_before(), closing=index)
+        note = signer.sign_over(after, keys)
+        with writing(self._engine) as db:
+            keep_checkpoint(db, self._book, after.size, note.decode())
+        return note
+
     def _remembered(self, restart: bytes | None) -> SignerState:
         try:
             return self._signer.state()
@@ -65,9 +83,8 @@ class Checkpointer:
             if restart is None:
                 raise
             missing = refused
-        key = self._signer.key()
         try:
-            checkpoint, _ = open_checkpoint(restart, key.verifier)
+            checkpoint, _ = open_checkpoint(restart, self._signer.verifier)
             with reading(self._engine) as db:
                 frontier = read.frontier_at(db, self._book, checkpoint.size)
         except NoteRejected as error:
@@ -82,8 +99,11 @@ class Checkpointer:
             raise SignerRefused("FORKED", "the records are not those of the checkpoint given")
         return SignerState(checkpoint.origin, frontier)
 
-    def _grown(self, state: SignerState) -> SignerState:
-        """The state after the records that came since, each checked as it was read back."""
+    def _grown(self, state: SignerState, closing: int | None = None) -> SignerState:
+        """The state after the records that came since, each checked as it was read back.
+
+        With `closing` the state after that record, the only one that may replace the key.
+        """
         with reading(self._engine) as db:
             head = read.head(db, self._book)
             if head is None or head.size < state.size:
@@ -98,16 +118,18 @@ class Checkpointer:
                 raise SignerRefused("LEAF_DIFFERS", f"records that were signed are missing: {error}") from error
             if signed != state.root:
                 raise SignerRefused("FORKED", f"the first {state.size} records are not those that were signed")
-            frontier = self._follow(read.record_rows(db, self._book, max(state.size - 1, 0), head.size), state)
-        if frontier.size != head.size or frontier.root() != head.root:
+            end = head.size if closing is None else closing + 1
+            rows = read.record_rows(db, self._book, max(state.size - 1, 0), end)
+            frontier = self._follow(rows, state, closing)
+        if frontier.size != end or (end == head.size and frontier.root() != head.root):
             raise SignerRefused("ROOT_DIFFERS", "the head row does not fit the records")
         return SignerState(state.origin, frontier)
 
-    def _follow(self, rows: object, state: SignerState) -> Frontier:
+    def _follow(self, rows: Iterable[Any], state: SignerState, closing: int | None) -> Frontier:
         leaves: list[bytes] = []
         previous = "0" * 64
         index = max(state.size - 1, 0)
-        for row in rows:  # type: ignore[attr-defined]
+        for row in rows:
             leaf = leaf_hash(bytes(row.body))
             if row.index != index or leaf != bytes(row.leaf):
                 raise SignerRefused("LEAF_DIFFERS", f"record {index} is missing or its bytes were changed")
@@ -115,16 +137,31 @@ class Checkpointer:
                 mac = self._keys.row_mac(self._book, index, leaf, bytes(row.request))
                 if mac != bytes(row.mac):
                     raise SignerRefused("ROW_WITHOUT_MAC", f"record {index} was not written by this program")
-                self._check_link(bytes(row.body), index, previous)
+                if self._checked(bytes(row.body), index, previous) == KEY_REPLACED and index != closing:
+                    raise SignerRefused(
+                        "KEY_CLOSED",
+                        f"record {index} replaces the key, and the new one does not sign yet: "
+                        "run `sovang key rotate` again to finish",
+                    )
                 leaves.append(leaf)
             previous = leaf.hex()
             index += 1
         return state.frontier.extend(leaves)
 
-    def _check_link(self, body: bytes, index: int, previous: str) -> None:
+    def _checked(self, body: bytes, index: int, previous: str) -> str:
+        """The kind of a record that follows the one before it."""
         try:
             record = decode_bare(body)
-        except RecordMalformed as error:
+            kind = _kind.decode(record.entry).kind
+        except (RecordMalformed, msgspec.MsgspecError) as error:
             raise SignerRefused("LEAF_DIFFERS", f"record {index}: {error}") from error
         if record.index != index or record.previous != previous or record.book != self._book:
             raise SignerRefused("LINK_DIFFERS", f"record {index} does not follow the one before it")
+        return kind
+
+
+class _Kind(msgspec.Struct):
+    kind: str
+
+
+_kind = msgspec.json.Decoder(_Kind)

@@ -3,7 +3,7 @@
     home/
       sovang.db                 the embedded database, unless SOVANG_DATABASE_URL names a server
       keys/vault.json           vault master keys and application key, mode 0600
-      keys/<book>/log.key       the log's signing key, mode 0600
+      keys/<book>/log.key       the log's signing key, mode 0600, sealed or in the clear
       keys/<book>/signer.json   what that key has signed so far
 
 Lose `keys/` and nothing private opens again; whoever copies it can sign. Back it up apart from the database.
@@ -29,7 +29,7 @@ from ledger.money import Amount
 from ledger.record import decode, reread
 from ledger.refusals import Reason, Rejected
 from ledger.requests import Requests
-from ledger.signing import FileSigner
+from ledger.signing import AskPassphrase, FileSigner
 from ledger.store import read
 from ledger.store.engine import StoreUnavailable, open_engine, reading, sqlite_url
 from ledger.store.schema import require_newest
@@ -51,7 +51,7 @@ class _KeyFile(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Home:
-    """One deployment's folder. Database address, clock and randomness are handed in."""
+    """One deployment's folder. Database address, clock, randomness and who knows the passphrase are handed in."""
 
     def __init__(
         self,
@@ -60,11 +60,14 @@ class Home:
         database_url: str | None = None,
         clock: Callable[[], datetime] = now,
         random_bytes: RandomBytes = os.urandom,
+        passphrase: AskPassphrase = lambda: None,
     ) -> None:
         self.path = path
         self._url = database_url or sqlite_url(path / "sovang.db")
         self._clock = clock
         self._random = random_bytes
+        self._passphrase = passphrase
+        self._signers: dict[str, FileSigner] = {}
         self._engine: Engine | None = None
 
     @property
@@ -112,8 +115,12 @@ class Home:
         checkpoint_seconds: int = DEFAULT_CHECKPOINT_SECONDS,
         seat: str | None = None,
         four_eyes_above: Amount | None = None,
+        passphrase: str | None = None,
     ) -> "OpenBook":
-        """A new book with its key and its first record. Raises Rejected(ALREADY_EXISTS)."""
+        """A new book with its key and its first record; the key is sealed when there is a passphrase.
+
+        Raises Rejected(ALREADY_EXISTS).
+        """
         if re.fullmatch(CODE, code) is None or code == "vault.json":
             raise Rejected(Reason.MALFORMED, "letters, digits, dot, dash and underline", field="book")
         self.path.mkdir(parents=True, exist_ok=True)
@@ -145,13 +152,14 @@ class Home:
         # The key is durable before the record that names it: a crash between leaves a key without a book,
         # never a book without its key.
         folder.mkdir(parents=True)
-        FileSigner.create(folder, key, origin)
+        self._signers[code] = FileSigner.create(folder, key, passphrase=passphrase, random_bytes=self._random)
         try:
             Book(self.engine, code, keys, self._clock).record([Draft(reread(entry), f"{by}/book", bytes(32))], by)
         except (Rejected, StoreUnavailable):
             for file in folder.iterdir():
                 file.unlink()
             folder.rmdir()
+            del self._signers[code]
             raise
         return self.open_book(code)
 
@@ -168,8 +176,8 @@ class Home:
         return OpenBook(self, code, self._keys(create=False), self._clock, self._random)
 
     def signer(self, code: str) -> FileSigner:
-        """The signing key of a book."""
-        return FileSigner(self._key_folder(code))
+        """The signing key of a book: one for the whole process, so that it is unlocked once."""
+        return self._signers.setdefault(code, FileSigner(self._key_folder(code), self._passphrase))
 
     def vault_keys(self) -> VaultKeys:
         """The vault's and the application's keys. Raises StoreUnavailable."""
@@ -222,4 +230,4 @@ class OpenBook:
     @property
     def vkey(self) -> VerifierKey:
         """The public key as pinned beside the private one, not as the database says."""
-        return self.signer.key().verifier
+        return self.signer.verifier
