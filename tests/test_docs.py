@@ -165,8 +165,8 @@ def test_pledge_codes_shown_to_accountants_are_codes() -> None:
 def test_the_formula_of_a_kind_gives_its_postings(kind: str) -> None:
     """The formulas are all that a stranger has: read as the page says, they give the postings of golden records."""
     bodies = [*RECORDS.glob(f"{kind}.json")]
-    story = (RECORDS.parent / "book-0.1/bodies.jsonl").read_bytes().splitlines()
-    records = [json.loads(path.read_bytes()) for path in bodies] + [json.loads(body) for body in story]
+    stories = [path.read_bytes().splitlines() for path in RECORDS.parent.glob("book-*/bodies.jsonl")]
+    records = [json.loads(path.read_bytes()) for path in bodies] + [json.loads(b) for story in stories for b in story]
     tried = [record for record in records if record["entry"]["kind"] == kind]
     assert tried
     for record in tried:

@@ -12,6 +12,7 @@ from ledger.store import read
 from ledger.store.engine import reading
 from ledger.tracing import RULE, Tracing, check_exact
 from tests.audits import check_book
+from tests.ledger.make_golden import BOOKS
 from tests.ledger.test_golden import golden_story
 from tests.worlds import MINH_TAN, SHA, TODAY, World, vnd
 
@@ -316,9 +317,10 @@ def test_a_kind_of_tomorrow(sqlite_world: World) -> None:
     check_traced(world)
 
 
-def test_the_golden_book_is_exact() -> None:
-    """The story in which every kind is said."""
-    bodies = golden_story()
+@pytest.mark.parametrize("book", sorted(BOOKS))
+def test_the_golden_book_is_exact(book: str) -> None:
+    """The stories in which every kind is said."""
+    bodies = golden_story(book)
     tracing, balances = Tracing(), dict[tuple[str, str], int]()
     for body in bodies:
         record = decode_bare(body)

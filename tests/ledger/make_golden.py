@@ -6,20 +6,24 @@ is wrong, not the file.
 
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ledger.book import Recorded
+from ledger.entries.book import KEY
 from ledger.log import canonical
+from ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from ledger.log.merkle import Frontier, leaf_hash
 from ledger.record import decode
+from ledger.registers import decode_value
 from tests.ledger.replayed import balances_of, registers_digest, replayed
-from tests.ledger.saying import bodies, first_year
+from tests.ledger.saying import bodies, first_year, next_key, second_year
 from tests.worlds import World
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 RECORDS = GOLDEN / "records"
-BOOK = GOLDEN / "book-0.1"
+BOOKS: dict[str, Callable[[World], None]] = {"book-0.1": first_year, "book-0.2": second_year}
 
 
 class Teller(World):
@@ -33,14 +37,24 @@ class Teller(World):
         return self.open.requests.submit([asked], "ke-toan")[0]
 
 
-def told(path: Path, database: str | None) -> tuple[list[bytes], bytes]:
-    """The story's records and the checkpoint signed over them, told anew."""
+def told(path: Path, database: str | None, book: str) -> tuple[list[bytes], bytes]:
+    """A story's records and the checkpoint signed over them by the key then in force, told anew."""
     world = Teller.create(path / "home", database)
     try:
-        first_year(world)
-        return bodies(world), world.open.checkpointer.run()[1]
+        BOOKS[book](world)
+        story = bodies(world)
+        keys = {key.vkey: key for key in (world.open.signer.key(), next_key(world), next_key(world, 2))}
+        key = keys[key_in_force(story)]
+        root = Frontier().extend([leaf_hash(body) for body in story]).root()
+        return story, sign_checkpoint(Checkpoint(key.name, len(story), root), key)
     finally:
         world.home.close()
+
+
+def key_in_force(story: list[bytes]) -> str:
+    """The verifier key that signs the book after its last record."""
+    replaced = replayed(story).registers.get(KEY)
+    return str(decode(story[0]).entry.public_key if replaced is None else decode_value(replaced)["vkey"])
 
 
 def sums(story: list[bytes]) -> dict[str, object]:
@@ -57,16 +71,16 @@ def sums(story: list[bytes]) -> dict[str, object]:
 
 def main() -> None:
     """Writes what is missing and names it."""
-    with tempfile.TemporaryDirectory() as folder:
-        story, checkpoint = told(Path(folder), None)
-    first_of_kind: dict[str, bytes] = {}
-    for body in story:
-        first_of_kind.setdefault(decode(body).entry.kind, body)
-    files = {RECORDS / f"{kind}.json": body for kind, body in first_of_kind.items()}
-    files[BOOK / "bodies.jsonl"] = b"".join(body + b"\n" for body in story)
-    files[BOOK / "checkpoint"] = checkpoint
-    files[BOOK / "sums.json"] = json.dumps(sums(story), ensure_ascii=False, indent=1).encode() + b"\n"
-    assert all(b"\n" not in body and canonical.decode(body) for body in story)
+    files: dict[Path, bytes] = {}
+    for book in BOOKS:
+        with tempfile.TemporaryDirectory() as folder:
+            story, checkpoint = told(Path(folder), None, book)
+        assert all(b"\n" not in body and canonical.decode(body) for body in story)
+        for body in story:
+            files.setdefault(RECORDS / f"{decode(body).entry.kind}.json", body)
+        files[GOLDEN / book / "bodies.jsonl"] = b"".join(body + b"\n" for body in story)
+        files[GOLDEN / book / "checkpoint"] = checkpoint
+        files[GOLDEN / book / "sums.json"] = json.dumps(sums(story), ensure_ascii=False, indent=1).encode() + b"\n"
     for path, data in files.items():
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)

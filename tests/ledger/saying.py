@@ -7,6 +7,10 @@ they make a whole story, which the golden book is.
 from typing import Any
 
 from ledger.book import Recorded
+from ledger.log import replacement
+from ledger.log.cosignature import CosigningKey
+from ledger.log.merkle import leaf_hash, root_of
+from ledger.log.note import SigningKey
 from ledger.record import Record, decode
 from ledger.store import read
 from ledger.store.engine import reading
@@ -38,6 +42,13 @@ def cartons(minor: int) -> dict[str, Any]:
     """An amount of milk."""
     return {"minor": minor, "unit": MILK}
 
+
+def witness(name: str, number: int) -> str:
+    """A witness's line of a policy."""
+    return f"witness {name} {CosigningKey.from_seed(f'{name}.example.org', bytes([number]) * 32).vkey}"
+
+
+POLICY = [witness("bao", 1), witness("truong", 2), "group du 1 bao truong", "quorum du"]
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "place_opened": {"place": "bank:BIDV", "name": "BIDV", "currency": "VND"},
@@ -314,6 +325,70 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "revoked_on": DAY,
         "why": "Sai tên trên giấy",
     },
+    "disputed": {
+        "amount": vnd(300_000),
+        "answer_by_on": "2026-10-01",
+        "place": "bank:VCB",
+        "raised_on": DAY,
+        "sender": {"private": {"name": "Nguyễn Văn A", "reference": "FT26243", "contact": "0900000001"}},
+        "transferred_on": "2026-08-30",
+    },
+    "dispute_answered": {"answered_on": DAY, "outcome": "not_received", "why": "Sao kê không có khoản này"},
+    "grant_sent": {
+        "place": "bank:VCB",
+        "allocation": "pb-1",
+        "amount": vnd(150_000),
+        "sent_on": DAY,
+        "to_name": "Hội Bảo vệ quyền trẻ em",
+        "to_origin": "sovang/hoi/1",
+        "parts": [],
+    },
+    "grant_received": {
+        "place": "bank:VCB",
+        "amount": vnd(250_000),
+        "from_index": 41,
+        "from_leaf": "ab" * 32,
+        "from_name": "Quỹ Bảo trợ trẻ em Việt Nam",
+        "from_origin": "sovang/qg/1",
+        "fund": "sua",
+        "received_on": DAY,
+        "parts": [],
+    },
+    "external_contributed": {
+        "programme": "HP256",
+        "activity": "SUA",
+        "amount": cartons(480),
+        "communes": [MINH_TAN, LAI_XUAN],
+        "contributed_on": DAY,
+        "evidence_sha256": SHA,
+        "organisation": "Công ty Sữa",
+    },
+    "children_reported": {
+        "programme": "HP256",
+        "activity": "SUA",
+        "commune": MINH_TAN,
+        "from_on": "2026-08-01",
+        "to_on": "2026-08-31",
+        "heads": 40,
+        "report_sha256": SHA,
+        "reported_on": DAY,
+    },
+    "witnesses_set": {"policy": POLICY},
+    "key_replaced": {"compromised": False},
+    "restored": {
+        "backup_size": 3,
+        "signed_size": 5,
+        "signed_root": SHA,
+        "officers": ["giam-doc", "ke-toan-truong"],
+        "minutes_sha256": SHA,
+        "restored_on": DAY,
+    },
+    "book_closed": {
+        "closed_on": DAY,
+        "minutes_sha256": SHA,
+        "officers": ["giam-doc", "ke-toan-truong"],
+        "why": "Sáp nhập vào quỹ thành phố",
+    },
 }
 
 
@@ -350,6 +425,26 @@ def reversal(world: World, index: int, **changed: Any) -> dict[str, Any]:
 def reverse(world: World, index: int, **changed: Any) -> Recorded:
     """Reverses a record."""
     return world.say(**reversal(world, index, **changed))
+
+
+def next_key(world: World, number: int = 1) -> SigningKey:
+    """A log key that the book has not had yet."""
+    return SigningKey.from_seed(world.open.signer.verifier.name, bytes([number]) * 32)
+
+
+def key_replaced(
+    old: SigningKey, new: SigningKey, *, compromised: bool = False, origin: str | None = None, **changed: Any
+) -> dict[str, Any]:
+    """The request that puts `new` in the place of `old`, rightly signed unless `changed` says otherwise."""
+    said = replacement.statement(origin or old.name, old.vkey, new.vkey, compromised=compromised)
+    fields = {
+        "compromised": compromised,
+        "new_key": new.vkey,
+        "new_signature": replacement.sign(new, said),
+        "old_key": old.vkey,
+        "old_signature": None if compromised else replacement.sign(old, said),
+    }
+    return request("key_replaced", **{**fields, **changed})
 
 
 def bodies(world: World) -> list[bytes]:
@@ -453,3 +548,33 @@ def first_year(world: World) -> None:
     say(world, "certificate_revoked")
     world.clock.moment = world.clock.moment.replace(hour=0)
     say(world, "interest_received", amount=vnd(1))
+
+
+def second_year(world: World) -> None:
+    """What came with 0.2, to the book's end: the golden book of 0.2, never changed, only followed by another."""
+    world.gift(1_000_000)
+    say(world, "witnesses_set")
+    say(world, "allocated")
+    statement = say(world, "statement_imported").index
+    say(world, "suspense_received", statement=statement)
+    say(world, "suspense_paid", statement=statement)
+    missed = say(world, "disputed")
+    received = say(world, "grant_received", parts=parts((2, 250_000)))
+    say(world, "grant_received", amount=vnd(90_000), fund="chung")
+    sent = say(world, "grant_sent")
+    say(world, "grant_sent", amount=vnd(11_000), parts=parts((3, 11_000)))
+    reverse(world, sent.index)
+    answer = {"dispute": missed.index, "dispute_leaf": missed.leaf_hash.hex()}
+    say(world, "dispute_answered", **answer, outcome="found", found=received.index, why="Đã ghi vào nguồn sữa")
+    say(world, "disputed", place=None)
+    say(world, "external_contributed")
+    say(world, "external_contributed", amount=vnd(5_000_000), communes=[])
+    say(world, "children_reported")
+    say(world, "children_reported", commune=None, heads=3, organisation="Công ty Sữa")
+    first, second, third = world.open.signer.key(), next_key(world), next_key(world, 2)
+    world.say(**key_replaced(first, second))
+    root = root_of([leaf_hash(body) for body in bodies(world)[:5]])
+    say(world, "restored", signed_root=root.hex())
+    world.say(**key_replaced(second, third, compromised=True))
+    say(world, "witnesses_set", policy=[])
+    say(world, "book_closed", successor="sovang/tp/1")
