@@ -1,0 +1,313 @@
+"""Making a donor's bundle: one file that shows what a gift did (docs/format.md, "Donor's bundle").
+
+The book is folded once, from its first record to a checkpoint's size: the trace of the gift, and beside it every
+step that money took. Then, for each use, the records of one way from the gift's fund are put in, those first
+that moved this very gift. What is put in stands in the log for everybody to read; nothing of the vault, but for
+the donor's own name when that is asked for.
+
+Each bundle is checked as a stranger would check it before it is given out.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from audit.checks_bundle import FORMAT, MAX_RECORDS, BundleFalse, check_bundle, donor_of, node_of, sinks, ways
+from audit.queries import AnyOpenBook, QueryFailed
+from audit.trace import Trace, answer
+from ledger.entries.book import WITNESSES, KeyReplaced
+from ledger.entries.control import Reversed
+from ledger.entries.receipts import GiftRefunded
+from ledger.entries.restrictions import FundOpened
+from ledger.log import canonical
+from ledger.log.checkpoint import parse_checkpoint
+from ledger.log.merkle import prove_inclusion
+from ledger.log.note import NoteRejected, VerifierKey, encode_base64, open_note, split_note
+from ledger.log.policy import parse_policy
+from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare
+from ledger.refusals import Reason, Rejected
+from ledger.registers import decode_value
+from ledger.store import read
+from ledger.store.append import SealedRow, SubjectRow
+from ledger.store.engine import reading
+from ledger.tracing import Tracing
+
+Openings = Mapping[str, Mapping[str, str]]
+
+# What a step costs a way: the gift's own records come first, then those that still stand, then the fewest.
+_OWN, _REVERSED, _OTHER = 1, 1_000, 1_000_000
+
+
+CLOSED = "closed-key"
+"""The register of keys that were replaced (ledger/entries/book.py)."""
+
+
+class AnyKeyedBook(AnyOpenBook, Protocol):
+    """An open book that says its key (ledger.home.OpenBook)."""
+
+    @property
+    def vkey(self) -> VerifierKey: ...
+
+
+def make_bundle(
+    opened: AnyKeyedBook, index: int, part: int | None = None, *, size: int | None = None, name: bool = False
+) -> bytes:
+    """The bundle of the gift at `index` (or of one part of a sheet or batch), with the donor's name if `name`.
+
+    Under the newest checkpoint that has the quorum of the book's own witnesses and covers the gift, else the newest;
+    or under the one of `size`. Costs one fold of the book. Raises Rejected(NO_SUCH_RECORD for no record, part or
+    checkpoint; NOT_A_GIFT; NOT_CHECKPOINTED; TOO_LARGE), QueryFailed when the stored book does not fit together.
+    """
+    with reading(opened.engine) as db:
+        body = read.body(db, opened.code, index) if index >= 0 else None
+        if body is None:
+            raise Rejected(Reason.NO_SUCH_RECORD, index=index)
+        note, key = _checkpoint(db, opened, index, size)
+        signed = parse_checkpoint(split_note(note.encode())[0])
+        fold = Fold()
+        for row in read.record_rows(db, opened.code, 0, signed.size):
+            fold.apply(bytes(row.body))
+        openings = _openings(db, opened, decode(body), part) if name else {}
+        tree = read.tree_reader(db, opened.code)
+        try:
+            data = fold.bundle(
+                index,
+                part,
+                note=note,
+                body=lambda i: read.body(db, opened.code, i) or b"",
+                path=lambda i: prove_inclusion(i, signed.size, tree),
+                openings=openings,
+            )
+            check_bundle(data, key)
+        except (BundleFalse, LookupError) as error:
+            raise QueryFailed(f"the bundle of record {index} does not hold: {error}") from error
+    return data
+
+
+@dataclass
+class Fold:
+    """A book as a bundle needs it; grows record by record."""
+
+    tracing: Tracing = field(default_factory=Tracing)
+    _into: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    """Where a step leads to → (record, where it comes from)."""
+    _undone_by: dict[int, int] = field(default_factory=dict)
+    _refunds: dict[int, list[int]] = field(default_factory=dict)
+    _opens: dict[str, int] = field(default_factory=dict)
+    _keys: list[int] = field(default_factory=list)
+
+    def apply(self, body: bytes) -> None:
+        """The next record's bytes."""
+        record = _read(body)
+        entry = record.entry if isinstance(record, Record) else None
+        self.tracing.apply(record.index, entry, record.postings)
+        for source, destination in ways(record.index, record.postings):
+            self._into.setdefault(destination, []).append((record.index, source))
+        if isinstance(entry, Reversed):
+            self._undone_by[entry.reversed] = record.index
+        elif isinstance(entry, GiftRefunded):
+            self._refunds.setdefault(entry.gift, []).append(record.index)
+        elif isinstance(entry, FundOpened):
+            self._opens[entry.fund] = record.index
+        elif isinstance(entry, KeyReplaced):
+            self._keys.append(record.index)
+
+    def bundle(
+        self,
+        gift: int,
+        part: int | None,
+        *,
+        note: str,
+        body: Callable[[int], bytes],
+        path: Callable[[int], tuple[bytes, ...]],
+        openings: Openings,
+    ) -> bytes:
+        """The bytes of the bundle under `note`, which is of just the records folded.
+
+        `body` and `path` give a record's bytes and its inclusion proof. Raises Rejected(NO_SUCH_RECORD, NOT_A_GIFT or
+        TOO_LARGE).
+        """
+        traced = answer(self.tracing, _read(body(gift)), part=part)
+        if traced.amount is None or traced.fund is None:
+            said = "no gift" if traced.amount is None else "for several funds: name the part"
+            raise Rejected(Reason.NOT_A_GIFT, said, field="gift", index=gift)
+        inside = {0, gift, *self._keys, *self._refunds.get(gift, ())}
+        if traced.fund in self._opens:
+            inside.add(self._opens[traced.fund])
+        uses = _uses(traced, body)
+        search = _Search(self, gift, part, f"fund:{traced.fund}")
+        for use, sources in uses:
+            inside |= {use["index"], *search.way(sources)}
+        for index in sorted(inside):
+            while (index := self._undone_by.get(index, 0)) not in inside:
+                inside.add(index)
+        if len(inside) > MAX_RECORDS:
+            raise Rejected(Reason.TOO_LARGE, "too many records for one bundle", field="gift", index=gift)
+        return canonical.encode(
+            {
+                "checkpoint": note,
+                "format": FORMAT,
+                "gift": {"index": gift} if part is None else {"index": gift, "part": part},
+                "openings": {of: dict(opening) for of, opening in openings.items()},
+                "records": [
+                    {"path": [encode_base64(value) for value in path(index)], "record": body(index).decode()}
+                    for index in sorted(inside)
+                ],
+                "trace": {
+                    "amount": {"minor": traced.amount.minor, "unit": traced.amount.unit},
+                    "fund": traced.fund,
+                    "held": [
+                        {"account": h.account, "goods": h.goods, "minor": h.minor, "unit": h.unit} for h in traced.held
+                    ],
+                    "refunded_minor": traced.refunded,
+                    "uses": [use for use, _ in uses],
+                },
+            }
+        )
+
+    def steps_into(self, node: str) -> Iterable[tuple[int, str]]:
+        """(record, from where) of every step that leads to an account."""
+        return self._into.get(node, ())
+
+    def is_undone(self, index: int) -> bool:
+        """Whether a record is reversed, and that reversal is not."""
+        undone = self._undone_by.get(index)
+        return undone is not None and not self.is_undone(undone)
+
+
+@dataclass
+class _Search:
+    """Ways from a gift's fund, walked backwards from what was used: the cheapest first."""
+
+    fold: Fold
+    gift: int
+    part: int | None
+    fund: str
+    _costs: dict[int, int] = field(default_factory=dict)
+    _ways: dict[tuple[str, ...], set[int]] = field(default_factory=dict)
+
+    def way(self, sources: tuple[str, ...]) -> set[int]:
+        """The records of a way to one of these accounts; empty when one of them is the fund itself."""
+        if sources not in self._ways:
+            self._ways[sources] = self._walk(sources)
+        return self._ways[sources]
+
+    def _walk(self, sources: tuple[str, ...]) -> set[int]:
+        # (cost, account, record that leads on, the account it leads to)
+        waiting: list[tuple[int, str, int, str]] = [(0, source, -1, "") for source in sources]
+        heapq.heapify(waiting)
+        onward: dict[str, tuple[int, str]] = {}
+        while waiting:
+            cost, node, index, to = heapq.heappop(waiting)
+            if node in onward:
+                continue
+            onward[node] = (index, to)
+            if node == self.fund:
+                return set(_followed(onward, node))
+            for step, source in self.fold.steps_into(node):
+                if source not in onward:
+                    heapq.heappush(waiting, (cost + self._cost(step), source, step, node))
+        raise QueryFailed(f"no way leads from {self.fund} to {', '.join(sources)}")
+
+    def _cost(self, index: int) -> int:
+        if index not in self._costs:
+            made_of = self.fold.tracing.made_of(index)
+            own = any(p.index == self.gift and self.part in (None, p.part) for p in made_of)
+            undone = _REVERSED if self.fold.is_undone(index) else 0
+            self._costs[index] = (_OWN if own else _OTHER) + undone
+        return self._costs[index]
+
+
+def _followed(onward: Mapping[str, tuple[int, str]], node: str) -> Iterator[int]:
+    while True:
+        index, node = onward[node]
+        if index < 0:
+            return
+        yield index
+
+
+def _uses(traced: Trace, body: Callable[[int], bytes]) -> list[tuple[dict[str, object], tuple[str, ...]]]:
+    """Each use as the bundle says it, and the accounts that it may have come from."""
+    by_index: dict[int, tuple[int, dict[str, int]]] = {}
+    for use in traced.uses:
+        minor, goods = by_index.get(use.index, (0, {}))
+        by_index[use.index] = (minor + use.amount_minor, _added(goods, use.goods))
+    unit = traced.uses[0].unit if traced.uses else ""
+    told: list[tuple[dict[str, object], tuple[str, ...]]] = []
+    for index, (minor, goods) in sorted(by_index.items()):
+        postings = _read(body(index)).postings
+        if not goods and not sinks(postings, [unit]):
+            # Less than one whole piece of goods: the units are named all the same, since the record has no money.
+            goods = dict.fromkeys(sorted({p.amount.unit for p in postings if sinks([p], [p.amount.unit])}), 0)
+        sources = {node_of(posting.source, index) for posting in sinks(postings, goods or [unit])}
+        said: dict[str, object] = {"goods": goods, "index": index, "minor": minor, "unit": unit}
+        told.append((said, tuple(sorted(source for source in sources if source is not None))))
+    return told
+
+
+def _added(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    return {unit: one.get(unit, 0) + other.get(unit, 0) for unit in sorted({*one, *other})}
+
+
+def _read(body: bytes) -> Record | BareRecord:
+    try:
+        return decode(body)
+    except RecordMalformed as error:
+        if error.reason != "UNKNOWN_KIND":
+            raise
+        return decode_bare(body)
+
+
+def _checkpoint(db: Connection, opened: AnyKeyedBook, index: int, size: int | None) -> tuple[str, VerifierKey]:
+    """The signed note that the bundle is made under, and the key of the book that has signed it."""
+    keys = _keys(db, opened)
+    if size is not None:
+        note = dict(read.checkpoints(db, opened.code)).get(size)
+        if note is None:
+            raise Rejected(Reason.NO_SUCH_RECORD, "no checkpoint of this size", field="size", size=size)
+    else:
+        note = _witnessed(db, opened.code, keys, index) or read.newest_checkpoint(db, opened.code)
+    if note is None or parse_checkpoint(split_note(note.encode())[0]).size <= index:
+        raise Rejected(Reason.NOT_CHECKPOINTED, "no checkpoint covers this record yet", index=index)
+    for key in keys:
+        with suppress(NoteRejected):
+            open_note(note.encode(), [key])
+            return note, key
+    raise QueryFailed("the checkpoint is signed by no key of the book")
+
+
+def _keys(db: Connection, opened: AnyKeyedBook) -> list[VerifierKey]:
+    """The book's keys, the one in force first, then the latest that was closed."""
+    closed = ((decode_value(value)["index"], vkey) for vkey, value in read.register_rows(db, opened.code, CLOSED))
+    return [opened.vkey, *(VerifierKey.parse(vkey) for _, vkey in sorted(closed, reverse=True))]
+
+
+def _witnessed(db: Connection, book: str, keys: Iterable[VerifierKey], index: int) -> str | None:
+    """The newest checkpoint above `index` with the quorum of the book's own policy."""
+    row = read.registers(db, book, [WITNESSES]).get(WITNESSES)
+    lines = [] if row is None else decode_value(row)["policy"]
+    if not lines:
+        return None
+    policy = parse_policy("".join(f"{line}\n" for line in lines))
+    for _, note in read.cosigned_checkpoints(db, book, above=index):
+        for key in keys:
+            with suppress(NoteRejected):
+                if policy.judge(note.encode(), key).quorum:
+                    return note
+    return None
+
+
+def _openings(db: Connection, opened: AnyKeyedBook, gift: Record, part: int | None) -> Openings:
+    """What opens the name in the gift's record; nothing when the vault has none (or has it no more)."""
+    donor = donor_of(gift.entry, part)
+    found = None if donor is None else read.vault_values(db, opened.code, gift.index, donor.tag).get("name")
+    subject = None if found is None else read.subject(db, opened.code, found[0])
+    if donor is None or found is None or subject is None:
+        return {}
+    row = SealedRow(donor.tag, "name", *found)
+    value = opened.vault.open(row, SubjectRow(found[0], *subject))
+    return {"name": {"r": value.r.hex(), "value": value.value}}
