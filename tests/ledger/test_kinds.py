@@ -8,23 +8,39 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from audit.trace import trace_stored
 from ledger.book import Draft, Recorded
+from ledger.entries.book import CLOSED, KEY, WITNESSES
 from ledger.entries.certificates import CertificateIssued
-from ledger.money import MAX_MINOR
-from ledger.record import KINDS, decode
+from ledger.home import Home
+from ledger.log import canonical
+from ledger.log.cosignature import COSIGNATURE_MLDSA44, CosigningKey
+from ledger.log.note import SigningKey
+from ledger.money import MAX_MINOR, dong
+from ledger.record import KINDS, decode, encode, leaf_of
 from ledger.refusals import Reason, Rejected
+from ledger.registers import Key, decode_value
+from ledger.replay import step
+from ledger.store import read
+from ledger.store.engine import reading
 from tests.conftest import fresh_database
-from tests.ledger.replayed import check_book
+from tests.ledger.replayed import check_book, check_stored, replayed
 from tests.ledger.saying import (
     DAY,
     HOLDER,
     MILK,
     PLEDGE,
+    POLICY,
     SUPPLIER,
+    bodies,
     cartons,
+    key_replaced,
+    leaf_at,
     line,
+    next_key,
     parts,
     person,
     posted,
@@ -34,6 +50,7 @@ from tests.ledger.saying import (
     reverse,
     say,
     size,
+    witness,
 )
 from tests.worlds import LAI_XUAN, MINH_TAN, OPEN_TO_ALL, SHA, World, vnd
 
@@ -90,6 +107,13 @@ NOTHING_BEFORE = {
     ],
     "mistaken_money_held": ["100000 VND senders → mistaken:nham-1", "100000 VND outside → bank:VCB"],
     "interest_received": ["3210 VND interest → fund:chung", "3210 VND outside → bank:VCB"],
+    "disputed": [],
+    "grant_received": ["250000 VND donors → fund:sua", "250000 VND outside → bank:VCB"],
+    "external_contributed": [],
+    "children_reported": [],
+    "witnesses_set": [],
+    "restored": [],
+    "book_closed": [],
 }
 for _kind, _postings in NOTHING_BEFORE.items():
     EXPECTED[_kind] = (lambda world: None, _postings, {})
@@ -314,11 +338,26 @@ def _(world: World) -> dict[str, Any]:
     return {**reversal(world, world.gift().index), "kind": None}
 
 
+@good("dispute_answered", [], {"donors": 0})
+def _(world: World) -> dict[str, Any]:
+    missed = say(world, "disputed")
+    return {"dispute": missed.index, "dispute_leaf": missed.leaf_hash.hex()}
+
+
+@good(
+    "grant_sent",
+    ["150000 VND allocated:pb-1 → used:pb-1", "150000 VND bank:VCB → outside"],
+    {"allocated:pb-1": 450_000, "used:pb-1": 150_000, "bank:VCB": 850_000},
+)
+def _(world: World) -> None:
+    allocated(world)
+
+
 def paper(world: World, gift: Recorded, **changed: Any) -> Recorded:
     return say(world, "certificate_issued", gift=gift.index, gift_leaf=gift.leaf_hash.hex(), **changed)
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"book_opened", "clock_clamped"}))
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"book_opened", "clock_clamped", "key_replaced"}))
 def test_a_kind_moves_exactly_this(sqlite_world: World, kind: str) -> None:
     """Postings to the đồng, from where to where, and what the accounts hold after it.
 
@@ -400,6 +439,9 @@ class Stage:
         self.sheet = say(world, "cash_sheet_received")
         self.fee = say(world, "bank_fee_charged", fund="thieu")
         self.donor = say(world, "donor_registered")
+        self.dispute = say(world, "disputed")
+        self.answered = say(world, "disputed")
+        say(world, "dispute_answered", dispute=self.answered.index, dispute_leaf=self.answered.leaf_hash.hex())
         self.at = record_at(world, self.donor.index).at
         self.size = size(world)
 
@@ -457,6 +499,32 @@ def refund_of(name: str, **fields: Any) -> Callable[[Stage], dict[str, Any]]:
     return lambda s: request("gift_refunded", gift=getattr(s, name).index, **fields)
 
 
+def answer_to(name: str, **fields: Any) -> Callable[[Stage], dict[str, Any]]:
+    """The answer to a dispute; a field that is a function is asked of the stage."""
+
+    def make(s: Stage) -> dict[str, Any]:
+        dispute = getattr(s, name)
+        asked = {"dispute": dispute.index, "dispute_leaf": leaf_at(s.world, dispute.index), **fields}
+        return request("dispute_answered", **{k: v(s) if callable(v) else v for k, v in asked.items()})
+
+    return make
+
+
+def found(index: Callable[[Stage], int]) -> dict[str, Any]:
+    return {"outcome": "found", "found": index}
+
+
+def replaces(number: int = 1, **changed: Any) -> Callable[[Stage], dict[str, Any]]:
+    return lambda s: key_replaced(s.world.open.signer.key(), next_key(s.world, number), **changed)
+
+
+def replaces_for(name: str) -> Callable[[Stage], dict[str, Any]]:
+    """A new key that carries another name than the book's origin."""
+    return lambda s: key_replaced(s.world.open.signer.key(), SigningKey.from_seed(name, bytes(32)))
+
+
+WITNESS_KEY = witness("bao", 1).split()[2]
+NO_KEY, NO_SIGNATURE = "sovang/hp+00000000+AAAA", "A" * 86 + "=="
 HIDDEN = {"province": "31", "detail": {"private": {"heads": "3"}}}
 NO_FUND, NO_PLACE = "khong-co", "bank:KHONG"
 
@@ -734,6 +802,80 @@ REFUSED: list[Case] = [
     case(R.NO_SUCH_RECORD, "number", "certificate_revoked", number=2),
     case(R.NO_SUCH_RECORD, "number", "certificate_revoked", year=2025),
     case(R.NO_SUCH_RECORD, "number", "certificate_revoked", paper="receipt"),
+    # disputes
+    case(R.UNIT_DIFFERS, "amount", "disputed", amount=cartons(1)),
+    case(R.UNIT_DIFFERS, "amount", "disputed", place="bank:USD"),
+    case(R.NO_SUCH_PLACE, "place", "disputed", place=NO_PLACE),
+    case(R.MALFORMED, "transferred_on", "disputed", transferred_on="2026-09-02"),
+    case(R.MALFORMED, "answer_by_on", "disputed", answer_by_on="2026-08-31"),
+    case(R.MALFORMED, "answer_by_on", "disputed", answer_by_on="2026-10-02"),
+    case(R.DAY_IN_FUTURE, "raised_on", "disputed", raised_on="2026-09-02"),
+    case(R.MALFORMED, "seals, tag", "disputed", sender={"tag": "5e" * 16, "seals": []}),
+    on(R.NO_SUCH_DISPUTE, "dispute", answer_to("gift")),
+    on(R.NOT_THE_RECORD, "dispute_leaf", answer_to("dispute", dispute_leaf="00" * 32)),
+    on(R.ALREADY_ANSWERED, "dispute", answer_to("answered")),
+    on(R.MALFORMED, "found", answer_to("dispute", outcome="found")),
+    on(R.MALFORMED, "found", answer_to("dispute", found=lambda s: s.gift.index)),
+    on(R.NO_SUCH_RECORD, None, answer_to("dispute", **found(lambda s: 9_999))),
+    on(R.NOT_THE_RECORD, "found", answer_to("dispute", **found(lambda s: s.fee.index))),
+    on(R.NOT_THE_RECORD, "found", answer_to("dispute", **found(lambda s: s.reversal.index))),
+    on(R.ALREADY_REVERSED, "found", answer_to("dispute", **found(lambda s: s.reversed.index))),
+    on(R.DAY_IN_FUTURE, "answered_on", answer_to("dispute", answered_on="2026-09-02")),
+    # beyond this book
+    case(R.NO_SUCH_ALLOCATION, "allocation", "grant_sent", allocation="pb-0"),
+    case(R.PLACE_NOT_OF_FUND, "place", "grant_sent", allocation="pb-r", amount=vnd(1)),
+    case(R.UNIT_DIFFERS, "amount", "grant_sent", place="bank:USD"),
+    case(R.OUTSIDE_RESTRICTION, "day", "grant_sent", allocation="pb-8", amount=vnd(1)),
+    case(R.WOULD_BE_OVERDRAWN, None, "grant_sent", amount=vnd(600_001)),
+    case(R.DAY_IN_FUTURE, "sent_on", "grant_sent", sent_on="2026-09-02"),
+    case(R.MALFORMED, None, "grant_sent", to_origin="có dấu"),
+    case(R.NO_SUCH_FUND, "fund", "grant_received", fund=NO_FUND),
+    case(R.PLACE_NOT_OF_FUND, "place", "grant_received", fund="rieng"),
+    case(R.NO_SUCH_PLACE, "place", "grant_received", place=NO_PLACE),
+    case(R.NO_SUCH_LINE, "parts[0]", "grant_received", parts=parts((7, 250_000))),
+    case(R.NO_SUCH_PROGRAMME, "programme", "external_contributed", programme="HP999"),
+    case(R.NO_SUCH_ACTIVITY, "activity", "external_contributed", activity="KHONG"),
+    case(R.NO_SUCH_COMMUNE, "communes", "external_contributed", communes=["00001@2019-01-01"]),
+    case(R.NO_SUCH_GOODS, "amount", "external_contributed", amount={"minor": 5, "unit": "gao-5kg"}),
+    case(R.NO_SUCH_PROGRAMME, "programme", "children_reported", programme="HP999"),
+    case(R.NO_SUCH_ACTIVITY, "activity", "children_reported", activity="KHONG"),
+    case(R.NO_SUCH_COMMUNE, "commune", "children_reported", commune="00001@2019-01-01"),
+    case(R.SMALL_GROUP_OPEN, "heads", "children_reported", heads=9),
+    case(R.MALFORMED, "to_on", "children_reported", from_on="2026-09-01"),
+    case(R.MALFORMED, "reported_on", "children_reported", to_on="2026-09-02"),
+    # witnesses and keys
+    case(R.POLICY_INVALID, "policy", "witnesses_set", policy=POLICY[:-1]),
+    case(R.POLICY_INVALID, "policy", "witnesses_set", policy=["quorum ai-do"]),
+    case(R.POLICY_INVALID, "policy", "witnesses_set", policy=[*POLICY[:1], witness("khac", 1), *POLICY[1:]]),
+    case(R.POLICY_INVALID, "policy", "witnesses_set", policy=["# ai", *POLICY]),
+    on(
+        R.POLICY_INVALID,
+        "policy",
+        lambda s: request("witnesses_set", policy=[f"log {s.world.open.signer.verifier.vkey}", *POLICY]),
+    ),
+    case(R.MALFORMED, None, "witnesses_set", policy=["quorum none\n"]),
+    case(R.MALFORMED, None, "witnesses_set", policy=["quorum none", *[" "] * 50]),
+    on(R.KEY_DIFFERS, "old_key", lambda s: key_replaced(next_key(s.world, 3), next_key(s.world))),
+    on(R.ALREADY_EXISTS, "new_key", lambda s: key_replaced(s.world.open.signer.key(), s.world.open.signer.key())),
+    on(R.MALFORMED, "new_key", replaces(new_key=NO_KEY)),
+    on(R.MALFORMED, "new_key", replaces(new_key=WITNESS_KEY)),
+    on(R.MALFORMED, "new_key", replaces_for("sovang/khac/1")),
+    on(R.SIGNATURE_INVALID, "new_signature", replaces(new_signature=NO_SIGNATURE)),
+    on(R.SIGNATURE_INVALID, "new_signature", replaces(compromised=True, new_signature="A" * 85 + "B==")),
+    on(R.SIGNATURE_INVALID, "old_signature", replaces(old_signature=NO_SIGNATURE)),
+    on(R.SIGNATURE_INVALID, "old_signature", replaces(old_signature=None)),
+    on(R.SIGNATURE_INVALID, "old_signature", replaces(compromised=True, old_signature=NO_SIGNATURE)),
+    on(R.SIGNATURE_INVALID, "new_signature", replaces(origin="sovang/khac/1")),
+    on(R.SIGNATURE_INVALID, "new_signature", lambda s: {**replaces(compromised=True)(s), "compromised": False}),
+    # restored, closed
+    case(R.NEEDS_TWO_OFFICERS, "officers", "restored", officers=["giam-doc"]),
+    case(R.NEEDS_TWO_OFFICERS, "officers", "restored", officers=["giam-doc", "giam-doc"]),
+    case(R.NEEDS_TWO_OFFICERS, "officers", "restored", officers=["a", "b", "c"]),
+    case(R.MALFORMED, "signed_size", "restored", backup_size=5),
+    on(R.MALFORMED, "signed_size", lambda s: request("restored", signed_size=s.size + 1)),
+    case(R.DAY_IN_FUTURE, "restored_on", "restored", restored_on="2026-09-02"),
+    case(R.NEEDS_TWO_OFFICERS, "officers", "book_closed", officers=["giam-doc", "giam-doc"]),
+    case(R.DAY_IN_FUTURE, "closed_on", "book_closed", closed_on="2026-09-02"),
     # the request itself
     on(R.UNKNOWN_KIND, None, lambda s: {"kind": "gift_promised"}),
     case(R.MALFORMED, None, "gift_received", fund="có dấu"),
@@ -1126,6 +1268,87 @@ def test_a_small_group_stands_open_nowhere(world: World) -> None:
     assert body.entry.hidden.province == "31"
 
 
+def test_a_dispute_is_answered_once_and_tells_nobodys_name(world: World) -> None:
+    """Its deadline stands in the register for the audit; who asked lies in the vault."""
+    missed = say(world, "disputed")
+    entry = record_at(world, missed.index).entry
+    assert {seal.field for person in entry.persons() for seal in person.seals} == {"name", "reference", "contact"}
+    assert b"0900000001" not in canonical.encode_typed(entry)
+    key = Key("dispute", str(missed.index))
+    assert row_of(world, key) == {"answer_by_on": "2026-10-01", "answered": False}
+    gift = world.gift(300_000)
+    answer = {"dispute": missed.index, "dispute_leaf": missed.leaf_hash.hex(), "outcome": "found"}
+    answered = say(world, "dispute_answered", **answer, found=gift.index)
+    assert row_of(world, key) == {"answer_by_on": "2026-10-01", "answered": True, "by": answered.index}
+    refused(R.ALREADY_ANSWERED, lambda: say(world, "dispute_answered", **answer, found=gift.index), "dispute")
+    check_book(world)
+
+
+def row_of(world: World, key: Key) -> dict[str, Any] | None:
+    """A register row as stored."""
+    with reading(world.open.engine) as db:
+        value = read.registers(db, world.open.code, [key]).get(key)
+    return None if value is None else decode_value(value)
+
+
+def test_a_grant_waits_for_its_funds_shortfall_and_is_put_right_like_a_payment(world: World) -> None:
+    """Money for another organisation leaves under the same rules as our own."""
+    allocated(world)
+    say(world, "bank_fee_charged", fund="sua", amount=vnd(400_001))
+    refused(R.SHORTFALL_OPEN, lambda: say(world, "grant_sent"), "fund")
+    world.gift(1)
+    say(world, "shortfall_covered", fund="sua", from_fund="sua", amount=vnd(1))
+    sent = say(world, "grant_sent")
+    reverse(world, sent.index)
+    assert (world.balance("allocated:pb-1"), world.balance("used:pb-1")) == (600_000, 0)
+    check_book(world)
+
+
+def test_a_grant_received_is_traced_like_a_gift(world: World) -> None:
+    """Another organisation's donors ask through it: what it became must be told to the đồng."""
+    received = say(world, "grant_received", amount=vnd(1_000_000))
+    say(world, "allocated")
+    sent = say(world, "grant_sent")
+    with reading(world.open.engine) as db:
+        answer = trace_stored(db, world.open.code, received.index)
+        uses = trace_stored(db, world.open.code, sent.index).made_of
+    assert (answer.source, answer.amount) == ("gift", dong(1_000_000))
+    assert [(use.index, use.kind, use.amount_minor) for use in answer.uses] == [(sent.index, "grant_sent", 150_000)]
+    assert {held.account: held.minor for held in answer.held} == {"fund:sua": 400_000, "allocated:pb-1": 450_000}
+    assert [(part.source, part.index, part.minor) for part in uses] == [("gift", received.index, 150_000)]
+    check_book(world)
+
+
+def test_witnesses_are_what_was_set_last(world: World) -> None:
+    """No witnesses is also something a book says; ML-DSA keys fit in a line."""
+    say(world, "witnesses_set")
+    assert row_of(world, WITNESSES) == {"index": size(world) - 1, "policy": POLICY}
+    quantum = CosigningKey.from_seed("pq.example.org", bytes(32), COSIGNATURE_MLDSA44)
+    policy = [f"witness pq {quantum.vkey} https://pq.example.org/", "quorum pq"]
+    say(world, "witnesses_set", policy=policy)
+    assert row_of(world, WITNESSES) == {"index": size(world) - 1, "policy": policy}
+    last = say(world, "witnesses_set", policy=[])
+    assert row_of(world, WITNESSES) == {"index": last.index, "policy": []}
+    check_book(world)
+
+
+def test_keys_follow_one_another_and_none_comes_back(tmp_path: Path, database: str | None) -> None:
+    """The row names the key in force; a closed key would let its finder sign again."""
+    world = World.create(tmp_path / "home", database)
+    first, second, third = world.open.signer.key(), next_key(world), next_key(world, 2)
+    replaced = world.say(**key_replaced(first, second))
+    assert row_of(world, KEY) == {"index": replaced.index, "vkey": second.vkey}
+    refused(R.KEY_DIFFERS, lambda: world.say(**key_replaced(first, third)), "old_key")
+    refused(R.ALREADY_EXISTS, lambda: world.say(**key_replaced(second, first)), "new_key")
+    stolen = world.say(**key_replaced(second, third, compromised=True))
+    assert row_of(world, KEY) == {"index": stolen.index, "vkey": third.vkey}
+    refused(R.ALREADY_EXISTS, lambda: world.say(**key_replaced(third, second)), "new_key")
+    assert posted(world, stolen) == []
+    # The home has none of these keys and signs no more: the records alone are held against the database.
+    check_stored(world)
+    world.home.close()
+
+
 def test_a_day_is_judged_in_the_books_zone_around_midnight(world: World) -> None:
     """At 17:00 UTC it is tomorrow in Hải Phòng: one minute before, tomorrow's gift is still refused."""
     world.clock.moment = datetime(2026, 9, 1, 16, 59, 59, tzinfo=UTC)
@@ -1185,8 +1408,6 @@ def book_opens_once(path: Path) -> None:
 
 
 def first_body(world: World) -> bytes:
-    from tests.ledger.saying import bodies
-
     return bodies(world)[0]
 
 
@@ -1203,8 +1424,6 @@ def book_must_be_open(path: Path) -> None:
 
 
 def decisions_above_the_policy_need_approval(path: Path) -> None:
-    from ledger.money import dong
-
     world = World.create(path / "home", None, four_eyes_above=dong(600_000))
     world.gift(2_000_000)
     refusal = refused(R.NEEDS_APPROVAL, lambda: say(world, "allocated", amount=vnd(600_001)))
@@ -1223,11 +1442,37 @@ def amounts_stay_exact(path: Path) -> None:
     world.home.close()
 
 
+def a_closed_book_takes_nothing_more(path: Path) -> None:
+    world = World.create(path / "home", None)
+    asked = {"entry": request("gift_received"), "reference": "a"}
+    before = world.open.requests.submit([asked], "ke-toan")[0]
+    closed = say(world, "book_closed", successor="sovang/tp/1")
+    assert row_of(world, CLOSED) == {"index": closed.index, "successor": "sovang/tp/1"}
+    for kind in ("gift_received", "book_closed", "donor_registered"):
+        refused(R.BOOK_CLOSED, lambda: say(world, kind))  # noqa: B023
+    refused(R.BOOK_CLOSED, lambda: reverse(world, before.index))
+    # Another process, which has seen nothing yet, and a clock that ran backwards: the same answer.
+    again = Home(path / "home", clock=world.clock)
+    world.clock.moment -= timedelta(hours=1)
+    other = World(again, again.open_book(), world.clock, None)
+    refused(R.BOOK_CLOSED, lambda: say(other, "gift_received"))
+    # What was recorded before is still found by its reference.
+    assert world.open.requests.submit([asked], "ke-toan")[0].index == before.index
+    last = record_at(world, closed.index)
+    state = replayed(bodies(world))
+    late = msgspec.structs.replace(last, index=closed.index + 1, previous=leaf_at(world, closed.index))
+    refused(R.BOOK_CLOSED, lambda: step(state, late, leaf_of(encode(late))))
+    again.close()
+    check_book(world)
+    world.home.close()
+
+
 SPECIAL: list[tuple[Reason, Callable[[Path], None]]] = [
     (R.BOOK_ALREADY_OPEN, book_opens_once),
     (R.BOOK_NOT_OPEN, book_must_be_open),
     (R.NEEDS_APPROVAL, decisions_above_the_policy_need_approval),
     (R.AMOUNT_TOO_LARGE, amounts_stay_exact),
+    (R.BOOK_CLOSED, a_closed_book_takes_nothing_more),
 ]
 
 
@@ -1250,6 +1495,7 @@ def test_every_reason_of_things_money_and_past_is_reached() -> None:
     wanted = (
         groups["What the request builds on is not there, or is already"]
         | groups["The rules of money"]
+        | groups["Keys, witnesses, the book's end"]
         | groups["What was done stays done"]
         | {R.SMALL_GROUP_OPEN, R.DAY_IN_FUTURE, R.UNKNOWN_KIND, R.MALFORMED}
     )
