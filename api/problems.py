@@ -113,6 +113,8 @@ STATUS: dict[Reason | DoorReason, int] = {
     DoorReason.SCHEMA_OLD: 503,
     DoorReason.SIGNER_REFUSED: 503,
     DoorReason.CHECKPOINT_LATE: 503,
+    DoorReason.WITNESSES_LATE: 503,
+    DoorReason.WITNESS_REFUSES: 503,
 }
 
 

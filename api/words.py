@@ -27,6 +27,8 @@ class DoorReason(StrEnum):
     SCHEMA_OLD = "SCHEMA_OLD"
     SIGNER_REFUSED = "SIGNER_REFUSED"
     CHECKPOINT_LATE = "CHECKPOINT_LATE"
+    WITNESSES_LATE = "WITNESSES_LATE"
+    WITNESS_REFUSES = "WITNESS_REFUSES"
     BOOK_DAMAGED = "BOOK_DAMAGED"
     HTTP = "HTTP"
     INTERNAL = "INTERNAL"
@@ -142,6 +144,11 @@ WORDS: dict[Reason | DoorReason, Words] = {
     DoorReason.SCHEMA_OLD: ("Cơ sở dữ liệu cần nâng cấp: sovang migrate", "The database needs `sovang migrate`"),
     DoorReason.SIGNER_REFUSED: ("Khóa ký từ chối ký sổ này", "The signing key refuses to sign this book"),
     DoorReason.CHECKPOINT_LATE: ("Đã ghi nhưng chưa kịp niêm phong", "Recorded, but not checkpointed in time"),
+    DoorReason.WITNESSES_LATE: (
+        "Chưa đủ bên làm chứng ký cho các bản ghi mới",
+        "Not enough witnesses have signed for the newest records",
+    ),
+    DoorReason.WITNESS_REFUSES: ("Một bên làm chứng không ký", "A witness does not sign"),
     DoorReason.BOOK_DAMAGED: (
         "Dữ liệu lưu của sổ không khớp nhau: chạy sovang verify --database",
         "The stored book does not fit together: run `sovang verify --database`",

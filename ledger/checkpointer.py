@@ -5,7 +5,7 @@ signed is what is stored. The signer's memory is durable before the signature ex
 kept in the database last. A crash anywhere between is met by signing the same (size, root) again.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -22,25 +22,16 @@ from ledger.store.engine import reading, writing
 from ledger.vault.keys import VaultKeys
 
 KEY_REPLACED = "key_replaced"
-AskWitnesses = Callable[[bytes], bytes]
 
 
 class Checkpointer:
-    """Owns the checkpoint table of one book; signer and witnesses are handed in."""
+    """Owns the checkpoint table of one book; the signer is handed in. Witnesses are asked afterwards (witnesses.py)."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        book: str,
-        signer: Signer,
-        keys: VaultKeys,
-        ask_witnesses: AskWitnesses = lambda note: note,
-    ) -> None:
+    def __init__(self, engine: Engine, book: str, signer: Signer, keys: VaultKeys) -> None:
         self._engine = engine
         self._book = book
         self._signer = signer
         self._keys = keys
-        self._ask = ask_witnesses
 
     def run(self, restart: bytes | None = None) -> tuple[Checkpoint, bytes]:
         """Signs the book as it is committed now; returns the checkpoint and its note.
@@ -51,20 +42,21 @@ class Checkpointer:
         Raises SignerRefused with reason ROLLED_BACK, FORKED, ROW_WITHOUT_MAC, LEAF_DIFFERS, LINK_DIFFERS,
         ROOT_DIFFERS, NO_STATE, KEY_CLOSED or a reason of the key itself; nothing is signed then.
         """
-        self._signer.unlock()
+        self._signer.unlock()  # before the turn: a person may have to be asked
         with self._signer.turn():
+            self._signer.unlock()  # within it: the key may just have been replaced
             before = self._remembered(restart)
             after = self._grown(before)
             if after != before or restart is not None:
                 self._signer.remember(after)
-            note = self._ask(self._signer.sign(after))
+            note = self._signer.sign(after)
             with writing(self._engine) as db:
                 keep_checkpoint(db, self._book, after.size, note.decode())
         return Checkpoint(after.origin, after.size, after.root), note
 
-    def check(self) -> None:
+    def check(self, state: SignerState) -> None:
         """Compares the book with what the key remembers as `run` does, and signs nothing. The caller holds the turn."""
-        self._grown(self._signer.state())
+        self._grown(state)
 
     def hand_over(self, signer: FileSigner, index: int, keys: tuple[SigningKey, ...]) -> bytes:
         """Signs with `keys` the tree of exactly `index` + 1 records, whose last replaces the key; the last of `keys`

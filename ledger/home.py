@@ -35,6 +35,7 @@ from ledger.store.engine import StoreUnavailable, open_engine, reading, sqlite_u
 from ledger.store.schema import require_newest
 from ledger.vault.keys import VaultKeys
 from ledger.vault.seal import RandomBytes, Vault
+from ledger.witnesses import Witnesses
 
 DEFAULT_K = 10
 DEFAULT_CHECKPOINT_SECONDS = 60
@@ -210,12 +211,14 @@ class OpenBook:
         self.code = code
         self.keys = keys
         self.clock = clock
+        self.random = random_bytes
         self.engine = home.engine
         self.book = Book(home.engine, code, keys, clock)
         self.vault = Vault(code, keys, random_bytes)
         self.requests = Requests(self.book, self.vault, random_bytes)
         self.signer = home.signer(code)
         self.checkpointer = Checkpointer(home.engine, code, self.signer, keys)
+        self.witnesses = Witnesses(home.engine, code, clock)
 
     @property
     def opened(self) -> BookOpened:

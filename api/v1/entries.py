@@ -7,12 +7,13 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import BeforeValidator
 
 from api.problems import Refused, problem_of
-from api.v1.books import AllShelves, BookQuery, Shelf
-from api.v1.keeper import CheckpointLate, Signed
+from api.v1.books import AllShelves, BookQuery, Covered, Shelf
+from api.v1.keeper import CheckpointLate
 from api.v1.numbers import Index, decimal
 from api.v1.reading import read_body, requests_of
 from api.words import DoorReason
 from ledger.book import Recorded
+from ledger.days import to_instant
 from ledger.record import leaf_of
 from ledger.refusals import Reason, Rejected
 from ledger.store import read
@@ -25,8 +26,11 @@ router = APIRouter(prefix="/api/v1", tags=["entries"])
 
 class RecordQuery(BookQuery):
     wait: Annotated[
-        Literal["recorded", "checkpointed"],
-        Query(description="checkpointed: answer only when a signed checkpoint covers the entries."),
+        Literal["recorded", "checkpointed", "witnessed"],
+        Query(
+            description="checkpointed: answer only when a signed checkpoint covers the entries; "
+            "witnessed: when the witnesses were asked for it, too. `state` says how far it came."
+        ),
     ] = "recorded"
 
 
@@ -50,11 +54,10 @@ def record(
     recorded = shelf.opened.requests.submit(requests, actor)
     status = 200 if all(one.repeated for one in recorded) else 201
     answer: dict[str, Any] = {}
-    covered = shelf.covered() if status == 200 else 0
-    if query.wait == "checkpointed":
-        signed = _signed(shelf, answer)
-        status = 202 if signed is None else status
-        covered = covered if signed is None else signed.checkpoint.size
+    if query.wait != "recorded" and not _signed(shelf, answer, witnessed=query.wait == "witnessed"):
+        status = 202
+    covered = shelf.covered()
+    _age(shelf, covered, answer)
     answer["recorded"] = [_said(one, covered) for one in recorded]
     return Response(msgspec.json.encode(answer), status_code=status, media_type="application/json")
 
@@ -68,12 +71,15 @@ def entry(index: Index, query: Annotated[BookQuery, Query()], shelves: AllShelve
     if body is None:
         raise Rejected(Reason.NO_SUCH_RECORD, field="index")
     leaf = leaf_of(body).hex()
+    covered = shelf.covered()
     headers = {
         "ETag": f'"{leaf}"',
         "Sovang-Leaf-Hash": leaf,
-        "Sovang-State": _state(index, shelf.covered()),
+        "Sovang-State": covered.state(index),
         "Cache-Control": "no-cache",
     }
+    if covered.cosigned_at is not None:
+        headers["Sovang-Cosigned-At"] = to_instant(covered.cosigned_at)
     return Response(body, headers=headers, media_type="application/json")
 
 
@@ -93,7 +99,7 @@ def entries(query: Annotated[PageQuery, Query()], shelves: AllShelves) -> Respon
             {
                 "index": row.index,
                 "leaf_hash": bytes(row.leaf).hex(),
-                "state": _state(row.index, covered),
+                "state": covered.state(row.index),
                 "record": msgspec.Raw(bytes(row.body)),
             }
             for row in rows
@@ -101,35 +107,42 @@ def entries(query: Annotated[PageQuery, Query()], shelves: AllShelves) -> Respon
     }
     if end < size:
         answer["next"] = end
+    _age(shelf, covered, answer)
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
-def _signed(shelf: Shelf, answer: dict[str, Any]) -> Signed | None:
-    """A checkpoint over what was just committed, put into the answer; or why there is none."""
+def _signed(shelf: Shelf, answer: dict[str, Any], *, witnessed: bool) -> bool:
+    """Whether a checkpoint over what was just committed could be had; it, or why there is none, goes into the
+    answer. Witnesses are waited for only where the caller asks for it, and what they do is in the state."""
     try:
-        signed = shelf.keeper.wait()
+        checkpoint, note = shelf.keeper.wait()
+        if witnessed:
+            shelf.asker.wait()
     except Exception as error:
         # The entries are recorded whatever became of the checkpoint: that has to be said before anything else.
         late = isinstance(error, CheckpointLate)
         answer["problem"] = problem_of(Refused(DoorReason.CHECKPOINT_LATE) if late else error)
-        return None
+        return False
     answer["checkpoint"] = {
-        "origin": signed.checkpoint.origin,
-        "size": signed.checkpoint.size,
-        "root": signed.checkpoint.root.hex(),
-        "note": signed.note.decode(),
+        "origin": checkpoint.origin,
+        "size": checkpoint.size,
+        "root": checkpoint.root.hex(),
+        "note": note.decode(),
     }
-    return signed
+    return True
 
 
-def _said(one: Recorded, covered: int) -> dict[str, Any]:
+def _age(shelf: Shelf, covered: Covered, answer: dict[str, Any]) -> None:
+    """When the newest cosignature was given, and how long ago, where there are witnesses."""
+    if covered.cosigned_at is not None:
+        answer["cosigned_at"] = to_instant(covered.cosigned_at)
+        answer["cosignature_age_seconds"] = round((shelf.opened.clock() - covered.cosigned_at).total_seconds())
+
+
+def _said(one: Recorded, covered: Covered) -> dict[str, Any]:
     return {
         "index": one.index,
         "leaf_hash": one.leaf_hash.hex(),
-        "state": _state(one.index, covered),
+        "state": covered.state(one.index),
         "repeated": one.repeated,
     }
-
-
-def _state(index: int, covered: int) -> str:
-    return "checkpointed" if index < covered else "recorded"

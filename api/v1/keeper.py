@@ -1,4 +1,5 @@
-"""The thread that signs one book: every `seconds`, and at once when a caller waits for its checkpoint.
+"""A thread that does one work of a book again and again: signs it, or asks its witnesses. Every `seconds`, and at
+once when a caller waits for the outcome.
 
 All who wait share a run: a run that begins after a caller's commit covers that commit. An error ends
 no thread; it is kept for `/readyz` and for those who wait, and the next run tries again.
@@ -7,28 +8,20 @@ no thread; it is kept for `/readyz` and for those who wait, and the next run tri
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from ledger.log.checkpoint import Checkpoint
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A checkpoint with its signed note."""
-
-    checkpoint: Checkpoint
-    note: bytes
+Outcome = TypeVar("Outcome")
 
 
 class CheckpointLate(Exception):
     """No run that covers the caller has ended in time."""
 
 
-class Keeper:
-    """Runs `run` (`Checkpointer.run`) in a thread of its own."""
+class Keeper(Generic[Outcome]):
+    """Runs `run` in a thread of its own, called `name`."""
 
-    def __init__(self, code: str, run: Callable[[], tuple[Checkpoint, bytes]], seconds: float) -> None:
-        self.code = code
+    def __init__(self, name: str, run: Callable[[], Outcome], seconds: float) -> None:
+        self._name = name
         self._run = run
         self._seconds = seconds
         self._changed = threading.Condition()
@@ -39,13 +32,18 @@ class Keeper:
         self._begun = 0
         self._ended = 0
         self._good = 0
-        self._signed: Signed | None = None
+        self._outcome: Outcome | None = None
         self._error: BaseException | None = None
 
     @property
     def error(self) -> BaseException | None:
         """Why the last run failed; None when it did not."""
         return self._error
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What the last run that did not fail came to; None before the first."""
+        return self._outcome
 
     def start(self) -> None:
         """Starts the thread, or another one where the last has died."""
@@ -61,8 +59,15 @@ class Keeper:
         if thread is not None:
             thread.join(timeout)
 
-    def wait(self, timeout: float = 30) -> Signed:
-        """A checkpoint signed in a run that begins from now on.
+    def poke(self) -> None:
+        """Asks for a run that begins from now on, without waiting for it."""
+        with self._changed:
+            self._revive()
+            self._asked = max(self._asked, self._begun + 1)
+            self._changed.notify_all()
+
+    def wait(self, timeout: float = 30) -> Outcome:
+        """The outcome of a run that begins from now on.
 
         Raises what the run raised, or CheckpointLate.
         """
@@ -73,8 +78,8 @@ class Keeper:
             self._changed.notify_all()
             if not self._changed.wait_for(lambda: self._ended >= mine, timeout):
                 raise CheckpointLate
-            if self._signed is not None and self._good >= mine:
-                return self._signed
+            if self._outcome is not None and self._good >= mine:
+                return self._outcome
             raise self._error if isinstance(self._error, Exception) else CheckpointLate()
 
     def _revive(self) -> None:
@@ -82,7 +87,7 @@ class Keeper:
             return
         # A thread that died within a run has left it open: whoever waits for it is served by the next.
         self._begun = self._ended
-        self._thread = threading.Thread(target=self._work, name=f"checkpointer-{self.code}", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
         self._thread.start()
 
     def _work(self) -> None:
@@ -94,14 +99,14 @@ class Keeper:
                     return
                 self._begun += 1
             due = time.monotonic() + self._seconds
-            signed: Signed | None = None
+            outcome: Outcome | None = None
             error: BaseException | None = None
             try:
-                signed = Signed(*self._run())
-            except BaseException as failed:  # whatever it was: without this thread nothing is signed
+                outcome = self._run()
+            except BaseException as failed:  # whatever it was: without this thread nothing goes on
                 error = failed
             with self._changed:
                 self._ended, self._error = self._begun, error
-                if signed is not None:
-                    self._good, self._signed = self._begun, signed
+                if outcome is not None:
+                    self._good, self._outcome = self._begun, outcome
                 self._changed.notify_all()

@@ -19,6 +19,7 @@ from ledger.store.engine import reading
 
 FOR_EVER = "public, max-age=31536000, immutable"
 FOR_AN_HOUR = "public, max-age=3600"  # a partial tile's bytes never change either, but a log may drop them
+_NOTE = "text/plain; charset=utf-8"
 
 router = APIRouter(prefix="/api/v1", tags=["log"])
 
@@ -33,6 +34,15 @@ def log_checkpoint(book: str, shelves: AllShelves, request: Request) -> Response
     return _note(shelves.get(book), request)
 
 
+@router.get("/log/{book}/checkpoint.witnessed", summary="Mốc niêm phong mới nhất đã đủ bên làm chứng — the newest checkpoint with its quorum")
+def log_witnessed(book: str, shelves: AllShelves) -> Response:
+    """For verifiers with a policy, while the newest checkpoint still waits for its witnesses."""
+    witnessed = shelves.get(book).witnessed()
+    if witnessed is None:
+        raise Refused(DoorReason.NOT_FOUND)
+    return Response(witnessed.note, headers={"Cache-Control": "no-cache"}, media_type=_NOTE)
+
+
 @router.get("/log/{book}/tile/{path:path}", summary="tlog-tiles: tile/<L>/<N>[.p/<W>], tile/entries/<N>[.p/<W>]")
 def log_tile(
     book: str, path: Annotated[str, Path(examples=["0/000.p/12", "entries/000"])], shelves: AllShelves
@@ -43,7 +53,7 @@ def log_tile(
         raise Refused(DoorReason.NOT_FOUND) from error
     shelf = shelves.get(book)
     # Hashes of level L stand for 256^L records each; a bundle of entries has the width of a tile of level 0.
-    available = shelf.covered() >> (8 * (tile.level or 0))
+    available = shelf.covered().checkpointed >> (8 * (tile.level or 0))
     if tile.index * TILE_WIDTH + tile.width > available:
         raise Refused(DoorReason.NOT_FOUND)
     cache = FOR_EVER if tile.width == TILE_WIDTH else FOR_AN_HOUR
@@ -53,7 +63,7 @@ def log_tile(
 def _note(shelf: Shelf, request: Request) -> Response:
     _, note = signed(shelf)
     headers = {"Cache-Control": "no-cache"}
-    return Response(note, headers=headers, media_type="text/plain; charset=utf-8")
+    return Response(note, headers=headers, media_type=_NOTE)
 
 
 def signed(shelf: Shelf) -> tuple[Checkpoint, str]:

@@ -19,8 +19,12 @@ _DESCRIPTION = (
 )
 
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-_STATE = {"type": "string", "enum": ["recorded", "checkpointed"]}
+_STATE = {"type": "string", "enum": ["recorded", "checkpointed", "witnessed"]}
 _INDEX = {"type": "integer", "minimum": 0}
+_AGE = {
+    "cosigned_at": {"type": "string", "description": "When the newest cosignature was given."},
+    "cosignature_age_seconds": {"type": "integer"},
+}
 
 
 def _object(required: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -67,7 +71,7 @@ _SCHEMAS: dict[str, Any] = {
     "Checkpoint": _object({"origin": _TEXT, "size": _INDEX, "root": _HASH, "note": _TEXT}),
     "Recorded": _object({"index": _INDEX, "leaf_hash": _HASH, "state": _STATE, "repeated": {"type": "boolean"}}),
     "RecordAnswer": _object(
-        {"recorded": _list(_ref("Recorded"))}, {"checkpoint": _ref("Checkpoint"), "problem": _ref("Problem")}
+        {"recorded": _list(_ref("Recorded"))}, {"checkpoint": _ref("Checkpoint"), "problem": _ref("Problem"), **_AGE}
     ),
     "Record": _object(
         {
@@ -87,7 +91,7 @@ _SCHEMAS: dict[str, Any] = {
             "size": _INDEX,
             "entries": _list(_object({"index": _INDEX, "leaf_hash": _HASH, "state": _STATE, "record": _ref("Record")})),
         },
-        {"next": _INDEX},
+        {"next": _INDEX, **_AGE},
     ),
     "Balances": _object(
         {
@@ -98,7 +102,7 @@ _SCHEMAS: dict[str, Any] = {
         }
     ),
     "Kinds": _object({"kinds": _list({"type": "object"}), "$defs": {"type": "object"}}),
-    "Ready": _object({"ready": {"const": True}, "books": {"type": "object"}}),
+    "Ready": _object({"ready": {"const": True}, "alarms": _list({"type": "object"}), "books": {"type": "object"}}),
     "Health": _object({"ok": {"const": True}, "sqlite": {"type": "object"}}),
 }
 
@@ -114,11 +118,13 @@ _ANSWERS: dict[tuple[str, str], dict[int, tuple[str, dict[str, Any]]]] = {
     ("get", "/api/v1/proofs/{index}"): {200: ("application/octet-stream", _BYTES)},
     ("get", "/api/v1/checkpoint"): {200: ("text/plain", _TEXT)},
     ("get", "/api/v1/log/{book}/checkpoint"): {200: ("text/plain", _TEXT)},
+    ("get", "/api/v1/log/{book}/checkpoint.witnessed"): {200: ("text/plain", _TEXT)},
     ("get", "/api/v1/log/{book}/tile/{path}"): {200: ("application/octet-stream", _BYTES)},
     ("get", "/api/v1/papers/{index}.pdf"): {200: ("application/pdf", _BYTES)},
     ("get", "/api/v1/kinds"): {200: (_JSON, _ref("Kinds"))},
     ("get", "/healthz"): {200: (_JSON, _ref("Health"))},
     ("get", "/readyz"): {200: (_JSON, _ref("Ready"))},
+    ("get", "/metrics"): {200: ("text/plain", _TEXT)},
 }
 
 _SAID = {
