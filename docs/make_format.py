@@ -119,6 +119,10 @@ MEANINGS = {
     "control": "what the control figures rest on",
     "origin": "origin",
     "k": "k",
+    "new_key": "verifier key that is in force from here on; never used in this book before",
+    "officers": "actors who vouch for it",
+    "old_key": "verifier key in force until here",
+    "outcome": "what was found",
 }
 PLEDGE_IN_GIFT = "the part of a pledge that this fulfils"
 
@@ -166,6 +170,8 @@ POSTINGS: dict[str, tuple[str, ...]] = {
         "amount: advance:{holder} → outside",
     ),
     "goods_returned": ("amount: handed:{issue} → allocated:{allocation}", "amount: advance:{holder} → {store}"),
+    "grant_sent": ("amount: allocated:{allocation} → used:{allocation}", "out amount: outside"),
+    "grant_received": ("amount: donors → fund:{fund}", "in amount: outside"),
     "management_spent": ("amount: fund:{fund} → costs:{fund}", "out amount: outside"),
     "reversed": (
         "back undone_postings",
@@ -409,9 +415,11 @@ def findings() -> str:
 # What an accountant does next. A reason that is not here speaks of the request's form or of a code typed wrong.
 NEXT = {
     "ACCOUNT_DIFFERS": "Xem số tài khoản in trên sao kê; nhập vào đúng tài khoản của nó.",
+    "ALREADY_ANSWERED": "Không cần làm gì: đã trả lời rồi.",
     "ALREADY_EXISTS": "Chọn mã khác, hoặc bản ghi đó đã có: tìm bằng `sovang search`.",
     "ALREADY_REVERSED": "Không cần làm gì: đã đảo rồi.",
     "AMOUNT_TOO_LARGE": "Xem lại số chữ số.",
+    "BOOK_CLOSED": "Sổ đã khóa vĩnh viễn: ghi vào sổ kế tiếp.",
     "BOOK_NOT_OPEN": "Thêm `--book MÃ`, hoặc xem lại `--home`.",
     "CONTROL_DIFFERS": "Sao kê thiếu trang hoặc số bị sửa: tải lại từ ngân hàng; nếu tự khai số dư thì xem lại.",
     "CONTROL_MISSING": "Tệp không in số dư: khai `--opening` và `--closing` theo sổ phụ.",
@@ -426,6 +434,7 @@ NEXT = {
     "IMPORT_UNFINISHED": "Nhập lại đúng tệp trước đó cho xong (mã SHA-256 có trong lời báo).",
     "LINE_ALREADY_RECORDED": "Dòng đã ghi: xem `sovang suspense`, giải thích bằng `--parts`.",
     "NEEDS_APPROVAL": "Số tiền vượt ngưỡng cần hai người; phiên bản này chưa có lệnh duyệt. Không chia nhỏ để lách.",
+    "NEEDS_TWO_OFFICERS": "Ghi mã của đúng hai người khác nhau ở `officers`.",
     "NOT_A_GIFT": "Xem lại số bản ghi; với bảng kê nhiều phong bì thì thêm `--part`.",
     "NOT_A_STATEMENT": "Tệp là thông báo hoặc báo cáo giữa ngày: lấy sao kê cuối ngày.",
     "NOT_CHECKPOINTED": "Chạy `sovang checkpoint`, rồi làm lại.",
@@ -433,6 +442,7 @@ NEXT = {
     "NOT_REVERSIBLE": "Đọc phần trong lời báo: đảo bản ghi đến sau trước đã, hoặc dùng nghiệp vụ hoàn trả.",
     "NO_LINES": "Tệp trống: chọn lại kỳ sao kê.",
     "NO_SUCH_COMMUNE": "Ghi danh sách xã của chương trình (`communes_listed`) trước; mã xã kèm ngày hiệu lực.",
+    "NO_SUCH_DISPUTE": "Xem lại số bản ghi của khiếu nại.",
     "NO_SUCH_FUND": "Mở nguồn (`fund_opened`) trước, hoặc xem lại mã.",
     "NO_SUCH_LINE": "Chép lại mã dòng từ `sovang suspense`; dòng phải của đúng tài khoản.",
     "NO_SUCH_PLACE": "Mở bằng `sovang account open`; viết cả loại: `bank:VCB`, `cash:KET`.",

@@ -30,12 +30,15 @@ BOOK_MAKES = {("pledge_made", "pledge")}
 _MADE = "bỏ trống: sổ tự sinh / left out: the book makes it"
 # Lists that are refused, or pointless, when they are empty; every other list may be left out, which means none.
 NEEDED_LISTS = {
+    ("book_closed", "officers"),
     ("cash_sheet_received", "envelopes"),
     ("communes_listed", "communes"),
     ("gateway_settled", "gifts"),
     ("programme_opened", "activities"),
     ("purchased", "items"),
+    ("restored", "officers"),
     ("reversed", "undone_postings"),
+    ("witnesses_set", "policy"),
 }
 
 

@@ -16,6 +16,7 @@ from ledger.refusals import Reason, Rejected
 from ledger.registers import Change, Key
 
 MINIMUM_K = 5
+MAX_POLICY_LINES = 50
 CLOCK = Key("clock", "clamped")
 """The register row of the last instant that the machine's clock fell behind."""
 KEY = Key("book", "key")
@@ -160,13 +161,15 @@ class WitnessesSet(EntryBase, frozen=True, kw_only=True):
 
     title: ClassVar = ("Đặt bên làm chứng", "Witnesses set")
 
-    policy: Annotated[tuple[PolicyLine, ...], msgspec.Meta(max_length=50)]
-    """The lines of a policy file without logs and comments; empty when the book has no witnesses."""
+    policy: tuple[PolicyLine, ...]
+    """At most 50 lines of a policy file, without logs and comments; none when the book has no witnesses."""
 
     def reads(self) -> tuple[Key, ...]:
         return (WITNESSES,)
 
     def changes(self, view: View) -> tuple[Change, ...]:
+        if len(self.policy) > MAX_POLICY_LINES:
+            raise Rejected(Reason.POLICY_INVALID, f"more than {MAX_POLICY_LINES} lines", field="policy")
         if self.policy:
             try:
                 policy = parse_policy("\n".join(self.policy) + "\n")

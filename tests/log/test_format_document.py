@@ -18,10 +18,12 @@ from ledger.log.merkle import (
 )
 from ledger.log.note import SigningKey, VerifierKey, add_signatures, encode_base64
 from ledger.log.proof import make_proof, verify_proof
+from ledger.log.replacement import sign, statement, verify
 from ledger.log.tiles import decode_bundle, encode_bundle, reader_of, tile_bytes, tiles_for_size
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs/format.md"
 KEY = SigningKey.from_seed("quy.example/so-vang", bytes(range(32)))
+NEXT_KEY = SigningKey.from_seed("quy.example/so-vang", bytes(range(64, 96)))
 WITNESS = CosigningKey.from_seed("witness.example/w1", bytes(range(32, 64)))
 RECORDS = [
     '{"index":0,"note":"Ủng hộ"}'.encode(),
@@ -45,6 +47,10 @@ def worked_example() -> dict[str, str]:
     assert open_checkpoint(cosigned, VerifierKey.parse(KEY.vkey), witnesses=witnesses)[0] == checkpoint
     proof = make_proof(1, prove_inclusion(1, 3, read), note)
     assert verify_proof(proof, leaves[1], KEY.verifier) == checkpoint
+    replaced = statement(KEY.name, KEY.vkey, NEXT_KEY.vkey, compromised=False)
+    for key in (KEY, NEXT_KEY):
+        verify(key.verifier, replaced, sign(key, replaced))
+    both = sign_checkpoint(checkpoint, KEY, NEXT_KEY)
     assert decode_bundle(encode_bundle(RECORDS)) == RECORDS
     (tile,) = tiles_for_size(0, 3)
     assert tile_bytes(tile, read) == b"".join(leaves)
@@ -59,6 +65,11 @@ def worked_example() -> dict[str, str]:
         "verifier key": KEY.vkey,
         "key hash": KEY.key_hash.hex(),
         "checkpoint": note.decode(),
+        "next verifier key": NEXT_KEY.vkey,
+        "replacement": replaced.decode(),
+        "replacement by the old key": sign(KEY, replaced),
+        "replacement by the new key": sign(NEXT_KEY, replaced),
+        "checkpoint with both keys": both.decode(),
         "witness key": WITNESS.vkey,
         "cosignature": cosigned.decode().splitlines()[-1],
         "tlog-proof": proof.decode(),
