@@ -177,6 +177,7 @@ FAILURES: dict[str, Words] = {
         "The stored book does not fit together: run `sovang verify --database`",
     ),
     "SOURCE_UNAVAILABLE": ("Không đọc được nhật ký công bố", "The published log cannot be read"),
+    "WITNESS_UNFIT": ("Thư mục của bên làm chứng không dùng được", "The witness's folder cannot be used"),
     "SERVE_REFUSED": ("Máy chủ không chạy được", "The server does not start"),
     "MISUSE": ("Gõ lệnh chưa đúng", "The command is not written right"),
     "INTERRUPTED": ("Đã dừng giữa chừng", "Interrupted"),

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from api.cli import ask, papers, proofs, setup, work
+from api.cli import ask, papers, proofs, setup, witness, work
 from api.cli.session import MISUSE, UNKNOWN, command, fail
 from api.words import failure
 
@@ -60,6 +60,8 @@ def build() -> typer.Typer:
     )
     account = typer.Typer(help="Tài khoản, quỹ tiền mặt, kho — places for money and goods.", no_args_is_help=True)
     app.add_typer(account, name="account")
+    witnesses = typer.Typer(help="Bên làm chứng — witnesses.", no_args_is_help=True)
+    app.add_typer(witnesses, name="witness")
     command(app)(setup.init)
     command(account, "open")(setup.account_open)
     command(app, "import")(work.import_statement)
@@ -78,6 +80,9 @@ def build() -> typer.Typer:
     command(app)(papers.receipt)
     command(app)(papers.certificate)
     command(app)(papers.certificates)
+    command(witnesses, "init")(witness.init)
+    command(witnesses, "watch")(witness.watch)
+    command(witnesses, "serve")(witness.serve)
     command(app)(setup.serve)
     command(app)(setup.demo)
     command(app)(setup.migrate)

@@ -193,6 +193,7 @@ def _kind_of(error: Exception) -> tuple[int, str]:
     from api.serve import ServeRefused
     from audit.queries import QueryFailed
     from audit.sources import SourceUnavailable
+    from audit.witness import StoreFailed
     from certificates.check import PaperFalse
     from ledger.log.merkle import ProofFailed
     from ledger.log.note import NoteRejected
@@ -214,6 +215,7 @@ def _kind_of(error: Exception) -> tuple[int, str]:
         (QueryFailed, FINDINGS, "QUERY_FAILED"),
         (HomeMissing, UNKNOWN, "HOME_MISSING"),
         (SourceUnavailable, UNKNOWN, "SOURCE_UNAVAILABLE"),
+        (StoreFailed, UNKNOWN, "WITNESS_UNFIT"),
         (CommitUnknown, UNKNOWN, "COMMIT_UNKNOWN"),
         (ServeRefused, MISUSE, "SERVE_REFUSED"),
         (StoreUnavailable, UNKNOWN, "STORE_UNAVAILABLE"),

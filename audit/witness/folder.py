@@ -32,7 +32,7 @@ from ledger import keyfile
 from ledger.files import sync_folder, write_durably
 from ledger.log.cosignature import CosignerKey, CosigningKey
 from ledger.log.note import SigningKey, VerifierKey, open_note
-from ledger.log.policy import Policy, parse_policy
+from ledger.log.policy import Policy, PolicyRejected, parse_policy
 from ledger.vault.seal import RandomBytes
 
 MOST_ALARMS = 16
@@ -115,6 +115,8 @@ class WitnessFolder:
 
     def watch(self, vkey: str, url: str | None = None) -> VerifierKey:
         """Trusts a book's key from now on. Raises PolicyRejected, or StoreFailed when its memory is lost."""
+        if any(item.split() != [item] for item in (vkey, url) if item is not None):
+            raise PolicyRejected("items", "a key and an address have no spaces")
         try:
             with _locked(self.path / "lock"):
                 before = self._config_path.read_text("utf-8").rstrip("\n")
