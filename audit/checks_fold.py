@@ -15,10 +15,12 @@ from typing import Any
 
 import msgspec
 
+from audit.checks_keys import KeyCheck
 from audit.findings import FindingKind, Findings
+from audit.saved import SavedAudit
 from ledger.accounts import AccountView, Posting, is_held, is_known, root, view_of
 from ledger.entries.base import EntryBase, Person
-from ledger.entries.book import BookOpened
+from ledger.entries.book import BookOpened, KeyReplaced, WitnessesSet
 from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare, leaf_of
 from ledger.refusals import Reason, Rejected
 from ledger.registers import decode_value
@@ -40,8 +42,15 @@ class FoldCheck:
     """Takes the records in order; afterwards `state` is what the database must say."""
 
     def __init__(
-        self, found: Findings, fetch_body: FetchBody, *, vkey: str, origin: str, table: str | None = None
+        self,
+        found: Findings,
+        fetch_body: FetchBody,
+        keys: KeyCheck,
+        *,
+        on_witnesses: Callable[[WitnessesSet], None] = lambda entry: None,
+        table: str | None = None,
     ) -> None:
+        """`keys` follows the book's keys and `on_witnesses` is told whom the book chooses, as the records are taken."""
         self.state = State(fetch_record=self._earlier)
         self.opened: BookOpened | None = None
         self.balance_index: dict[BalanceKey, int] = {}
@@ -50,10 +59,20 @@ class FoldCheck:
         """Records of kinds that this version does not know."""
         self._found = found
         self._fetch_body = fetch_body
-        self._vkey = vkey
-        self._origin = origin
+        self._unavailable: Exception | None = None
+        self._keys = keys
+        self._on_witnesses = on_witnesses
         self._table = table
         self._held: dict[str, int] = {}
+
+    def resume(self, saved: SavedAudit, opened: BookOpened) -> None:
+        """Goes on where a saved audit stood."""
+        self.opened = opened
+        self.state.size, self.state.leaf, self.state.at = saved.size, saved.last_leaf, saved.last_at
+        self.state.zone = saved.zone
+        self.state.balances, self.balance_index = saved.of_balances()
+        self.state.registers, self.state.touched = saved.of_registers()
+        self.unknown = set(saved.unknown)
 
     def take(self, index: int, body: bytes, leaf: bytes) -> Record | BareRecord | None:
         """Replays one record; returns it, or None when it cannot be read."""
@@ -92,8 +111,7 @@ class FoldCheck:
         entry: EntryBase = record.entry
         if isinstance(entry, BookOpened) and self.opened is None:
             self.opened = entry
-            if (entry.public_key, entry.origin) != (self._vkey, self._origin):
-                self._add(index, FindingKind.KEY_DIFFERS, "the book was opened under another key or origin")
+            self._keys.opened(entry.public_key, entry.origin)
         try:
             if entry.postings() != record.postings:
                 self._add(index, FindingKind.POSTINGS_DIFFER, f"not the postings of this {entry.kind}")
@@ -104,8 +122,15 @@ class FoldCheck:
             self._add(index, FindingKind.REFUSED, f"{entry.kind}: {refused}", refused.reason)
             self._fold(record, leaf)
         except Exception as error:  # whatever a hostile record provokes is a finding
+            if self._unavailable is not None:
+                raise self._unavailable from None
             self._add(index, FindingKind.REFUSED, f"{entry.kind}: {type(error).__name__}", Reason.MALFORMED)
             self._fold(record, leaf)
+        else:
+            if isinstance(entry, KeyReplaced):
+                self._keys.replaced(index, entry)
+            elif isinstance(entry, WitnessesSet):
+                self._on_witnesses(entry)
 
     def _fold(self, record: Record | BareRecord, leaf: bytes) -> None:
         fold_only(self.state, record, leaf)
@@ -124,7 +149,11 @@ class FoldCheck:
                 self._found.add(FindingKind.VIEWS_DIFFER, detail, index=index, table=self._table, account=unit)
 
     def _earlier(self, index: int) -> Earlier:
-        body = self._fetch_body(index)
+        try:
+            body = self._fetch_body(index)
+        except Exception as error:  # the log could not be read: nothing can be said about the record
+            self._unavailable = error
+            raise
         if body is None:
             raise Rejected(Reason.NO_SUCH_RECORD, index=index)
         try:

@@ -24,14 +24,30 @@ from sqlalchemy import Connection, Engine, Integer, LargeBinary, Table, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from audit.checks_fold import persons_of
-from audit.checks_log import Signed, opened_checkpoints
+from audit.checks_keys import Signed
+from audit.checks_log import parsed_checkpoints
 from audit.findings import FindingKind, Findings, Report, States
-from audit.verify import ROWS_UNSEEN, VAULT_UNSEEN, Passed, Pinned, excuse_young_tail, not_excluded, run_pass
+from audit.saved import Resumed, SavedAudit, read_saved
+from audit.sources import SourceUnavailable
+from audit.verify import (
+    ROWS_UNSEEN,
+    VAULT_UNSEEN,
+    Observe,
+    Passed,
+    Pinned,
+    excuse_young_tail,
+    not_excluded,
+    report_of,
+    run_pass,
+)
 from ledger.home import Home, OpenBook
-from ledger.log.note import VerifierKey
+from ledger.log.merkle import Reader
+from ledger.log.note import NoteRejected, VerifierKey, parse_signature_line
+from ledger.log.policy import Policy
 from ledger.record import BareRecord, Record
+from ledger.registers import decode_value
 from ledger.signing import FileSigner, SignerRefused, SignerState
-from ledger.store import schema, tables
+from ledger.store import read, schema, tables
 from ledger.store.append import SealedRow, SubjectRow
 from ledger.store.engine import StoreUnavailable, driver_sql
 from ledger.vault.keys import VaultKeys
@@ -47,8 +63,8 @@ OPERATIONAL = (
     "Changes in operational tables (sessions, jobs): no proof covers them."
 )
 OLDER_CHECKPOINTS = (
-    "Một mốc niêm phong cũ, không phải mốc mới nhất, đã bị xóa khỏi bảng. — "
-    "That an older checkpoint, not the newest, was removed from its table."
+    "Một mốc niêm phong cũ, chữ ký làm chứng hoặc dấu thời gian đã bị xóa khỏi bảng. — "
+    "That an older checkpoint, a witness's line or a timestamp was removed from its table."
 )
 MACS_UNSEEN = (
     "Dòng nào không do chương trình ghi: thiếu khóa ứng dụng để kiểm tra. — "
@@ -96,9 +112,14 @@ def verify_home(
     saved: bytes | None = None,
     vkey: VerifierKey | None = None,
     signer: bool = True,
+    policy: Policy | None = None,
+    max_age_seconds: int | None = None,
+    state: bytes | None = None,
+    keep_state: bool = False,
 ) -> Report:
     """Audits one book of a home. `vkey` is the pinned key, by default the one that lies beside the private key;
-    `saved` a checkpoint kept from before; `signer=False` leaves out what the signing key remembers.
+    `saved` a checkpoint kept from before; `signer=False` leaves out what the signing key remembers; `policy`, `state`
+    and `keep_state` as in `verify_tiles`.
 
     Raises StoreUnavailable when the database cannot be opened, SignerRefused when there is no key to pin.
     """
@@ -110,12 +131,26 @@ def verify_home(
         signer=open_book.signer if signer else None,
         database=database,
         saved=saved,
+        policy=policy,
+        max_age_seconds=max_age_seconds,
+        state=state,
+        keep_state=keep_state,
         at=open_book.clock(),
     )
 
 
 def verify_folder(
-    home: Home, code: str, *, database: bool = True, saved: bytes | None = None, vkey: VerifierKey | None = None
+    home: Home,
+    code: str,
+    *,
+    database: bool = True,
+    saved: bytes | None = None,
+    vkey: VerifierKey | None = None,
+    policy: Policy | None = None,
+    max_age_seconds: int | None = None,
+    state: bytes | None = None,
+    keep_state: bool = False,
+    observe: Observe | None = None,
 ) -> Report:
     """The same for a home whose database may be too damaged to be opened as a book: only its keys are trusted."""
     signer = home.signer(code)
@@ -129,6 +164,11 @@ def verify_folder(
             signer=signer,
             database=database,
             saved=saved,
+            policy=policy,
+            max_age_seconds=max_age_seconds,
+            state=state,
+            keep_state=keep_state,
+            observe=observe,
             at=datetime.now(UTC),
         )
     finally:
@@ -145,11 +185,16 @@ def verify_database(
     database: bool = True,
     origin: str | None = None,
     saved: bytes | None = None,
+    policy: Policy | None = None,
+    max_age_seconds: int | None = None,
+    state: bytes | None = None,
+    keep_state: bool = False,
+    observe: Observe | None = None,
     at: datetime | None = None,
 ) -> Report:
     """Audits one book in a database with the keys given; only the public one is needed.
 
-    `at` is the present, for judging how long a tail has waited. Raises StoreUnavailable.
+    `at` is the present, for judging how long a tail has waited. Raises StoreUnavailable, StateRejected.
     """
     try:
         with _snapshot(engine) as db:
@@ -162,6 +207,11 @@ def verify_database(
                 database=database,
                 origin=origin,
                 saved=saved,
+                policy=policy,
+                max_age_seconds=max_age_seconds,
+                state=state,
+                keep_state=keep_state,
+                observe=observe,
                 at=at,
             )
     except (DBAPIError, UnicodeError) as error:
@@ -185,27 +235,54 @@ def verify_connection(
     database: bool = True,
     origin: str | None = None,
     saved: bytes | None = None,
+    policy: Policy | None = None,
+    max_age_seconds: int | None = None,
+    state: bytes | None = None,
+    keep_state: bool = False,
+    observe: Observe | None = None,
     at: datetime | None = None,
 ) -> Report:
-    """`verify_database` on an open connection, which should be in a transaction that sees one snapshot."""
+    """`verify_database` on an open connection, which should be in a transaction that sees one snapshot.
+
+    The comparison of stored rows is always of all of them: with `database` a saved `state` spares no reading, and
+    is held against the records like any saved checkpoint.
+    """
     started = time.perf_counter()
     found = Findings()
-    pinned = Pinned(vkey, vkey.name if origin is None else origin, saved)
+    pinned = Pinned(vkey, vkey.name if origin is None else origin, saved, policy, max_age_seconds, at)
     reader = _Reader(db, book, found)
     rows = _Rows(reader, book, vault, found) if database else None
-    source = DatabaseSource(reader, rows)
-    state = None if memory is None else memory.state
+    source = DatabaseSource(reader, rows, pinned.origin, found)
+    remembered = None if memory is None else memory.state
+    kept = [] if remembered is None else [Signed(remembered.size, remembered.root, "the signer's memory")]
+    earlier = None if state is None else read_saved(state, origin=pinned.origin)
+    if earlier is not None and rows is not None:
+        kept += parsed_saved(earlier, found)
+        earlier = None
+    watchers = [watch for watch in (None if rows is None else rows.observe, observe) if watch is not None]
+
+    def watch(index: int, body: bytes, leaf: bytes, record: Record | BareRecord | None) -> None:
+        for watcher in watchers:
+            watcher(index, body, leaf, record)
+
     passed = run_pass(
-        source.records(),
-        opened_checkpoints(source.checkpoints(), vkey, found, origin=pinned.origin, table="checkpoints"),
+        source.records(0 if earlier is None else earlier.size),
+        parsed_checkpoints(
+            source.checkpoints(0 if earlier is None else earlier.witnessed_size),
+            found,
+            origin=pinned.origin,
+            table="checkpoints",
+        ),
         source.body,
         pinned,
         found,
-        signer=None if state is None else Signed(state.size, state.root, "the signer's memory"),
+        kept=kept,
         book=book,
         table="records",
-        observe=None if rows is None else rows.observe,
+        observe=watch if watchers else None,
         on_level=None if rows is None else rows.level,
+        resumed=None if earlier is None else Resumed(earlier, _proving(db, book)),
+        keep_state=keep_state,
     )
     if passed.size == 0:
         found.add(FindingKind.RECORD_MISSING, "there are no records", index=0, table="records")
@@ -213,8 +290,8 @@ def verify_connection(
         excuse_young_tail(passed, at, found)
     if memory is not None:
         _signer(memory, passed, pinned, found)
-    cannot = not_excluded(passed, saved=saved is not None)
-    if state is None:
+    cannot = not_excluded(passed, pinned, resumed=earlier is not None)
+    if remembered is None:
         cannot.append(SIGNER_UNSEEN)
     if rows is None:
         cannot += [ROWS_UNSEEN, VAULT_UNSEEN]
@@ -224,22 +301,33 @@ def verify_connection(
             cannot.append(SCHEMA_UNSEEN)
         cannot += [MACS_UNSEEN, VAULT_UNSEEN] if vault is None else []
         cannot += [OPERATIONAL, OLDER_CHECKPOINTS, GRANTS]
-    classes = (
-        {name: str(table_class) for name, table_class in tables.CLASSES.items()}
-        if database
-        else {name: str(tables.CLASSES[name]) for name in ("records", "checkpoints")}
-    )
-    return Report(
-        size=passed.size,
-        root=passed.root.hex(),
-        origin=pinned.origin,
-        findings=found.sorted(),
-        uncounted=found.uncounted(),
-        cannot_exclude=tuple(cannot),
-        tables=classes,
-        states=States(recorded=passed.size, checkpointed=passed.newest),
-        seconds=time.perf_counter() - started,
-    )
+    read_tables = tables.CLASSES if database else ("records", "checkpoints", "cosignatures")
+    classes = {name: str(tables.CLASSES[name]) for name in read_tables}
+    return report_of(passed, pinned, found, cannot, started, classes)
+
+
+def parsed_saved(saved: SavedAudit, found: Findings) -> list[Signed]:
+    """The checkpoint that a saved audit stands at."""
+    notes = [(None, saved.checkpoint.encode(), "")]
+    return [
+        Signed(signed.size, signed.root, "the saved audit", signed.note)
+        for signed in parsed_checkpoints(notes, found, origin=saved.origin)
+    ]
+
+
+def _proving(db: Connection, book: str) -> Reader:
+    """Hashes from the stored subtrees, to prove older records with; nothing else is believed of them."""
+    stored = read.tree_reader(db, book)
+
+    def hash_of(level: int, index: int) -> bytes:
+        try:
+            return stored(level, index)
+        except LookupError as error:
+            raise SourceUnavailable(
+                f"older records cannot be proven ({error}); audit without the saved state, or with --database"
+            ) from error
+
+    return hash_of
 
 
 @contextmanager
@@ -338,15 +426,17 @@ def _type_of(table: Table, name: str) -> type:
 class DatabaseSource:
     """The records and checkpoints of one book, as stored."""
 
-    def __init__(self, reader: _Reader, rows: "_Rows | None") -> None:
+    def __init__(self, reader: _Reader, rows: "_Rows | None", origin: str, found: Findings) -> None:
         self._reader = reader
         self._rows = rows
+        self._origin = origin
+        self._found = found
 
-    def records(self) -> Iterator[tuple[int, bytes]]:
+    def records(self, start: int = 0) -> Iterator[tuple[int, bytes]]:
         """(index, bytes) by index."""
         t = tables.records
         if self._rows is None:
-            yield from self._reader.rows(t, "index body", "index")
+            yield from self._reader.rows(t, "index body", "index", where='"index" >= ?', given=(start,))
             return
         for row in self._reader.rows(t, "index leaf reference request mac body", "index"):
             self._rows.coming(row)
@@ -357,10 +447,79 @@ class DatabaseSource:
         found = self._reader.rows(tables.records, "body", "index", where='"index" = ?', given=(index,))
         return next((row[0] for row in found), None)
 
-    def checkpoints(self) -> Iterator[tuple[int | None, bytes]]:
-        """(size column, note) by size."""
-        for size, note in self._reader.rows(tables.checkpoints, "size note", "size"):
-            yield size, note.encode("utf-8", "surrogateescape")
+    def checkpoints(self, start: int = 0) -> Iterator[tuple[int | None, bytes, str]]:
+        """(size column, note, its cosignatures) by size, from the size `start` on.
+
+        A row of either table that belongs to no checkpoint is a finding and is left out.
+        """
+        cosignatures = _Stream(self._rows_from(tables.cosignatures, "size witness line", "size witness", start))
+        timestamps = _Stream(self._rows_from(tables.timestamps, "size authority token", "size authority", start))
+        for size, note in self._rows_from(tables.checkpoints, "size note", "size", start):
+            lines = "".join(row[2] for row in _of_size(cosignatures, size, self._homeless_line) if self._is_line(*row))
+            encoded = note.encode("utf-8", "surrogateescape")
+            for _, authority, token in _of_size(timestamps, size, self._homeless_timestamp):
+                self._timestamp(size, authority, token)
+            yield size, encoded, lines
+        for row in _of_size(cosignatures, None, self._homeless_line):
+            self._homeless_line(row)
+        for row in _of_size(timestamps, None, self._homeless_timestamp):
+            self._homeless_timestamp(row)
+
+    def _rows_from(self, table: Table, columns: str, order: str, start: int) -> Iterator[Row]:
+        where = "size >= ?" if start else ""
+        return self._reader.rows(table, columns, order, where=where, given=(start,) if start else ())
+
+    def _is_line(self, size: int, witness: str, line: str) -> bool:
+        """Whether a row holds one signature line of the witness it names; whose it is, is judged later."""
+        try:
+            signature = parse_signature_line(line)
+            if signature.name != witness or signature.name == self._origin:
+                raise NoteRejected("signature_line")
+        except NoteRejected as error:
+            self._line(size, witness, error.reason)
+            return False
+        return True
+
+    def _homeless_line(self, row: Row) -> None:
+        self._line(row[0], row[1], "there is no checkpoint of this size")
+
+    def _line(self, size: int, witness: str, detail: str) -> None:
+        kind = FindingKind.COSIGNATURE_INVALID
+        self._found.add(kind, detail, index=size, table="cosignatures", key=_shown_text(witness))
+
+    def _timestamp(self, size: int, authority: str, token: bytes) -> None:
+        """The form of a token: one whole DER sequence."""
+        if not _is_der_sequence(token):
+            detail, kind = "not a timestamp", FindingKind.TIMESTAMP_INVALID
+            self._found.add(kind, detail, index=size, table="timestamps", key=_shown_text(authority))
+
+    def _homeless_timestamp(self, row: Row) -> None:
+        detail, kind = "there is no checkpoint of this size", FindingKind.TIMESTAMP_INVALID
+        self._found.add(kind, detail, index=row[0], table="timestamps", key=_shown_text(row[1]))
+
+
+def _of_size(stream: "_Stream", size: int | None, homeless: Callable[[Row], None]) -> Iterator[Row]:
+    """The rows of one size, or with None all that are left; those before it belong to no checkpoint."""
+    while stream.head is not None and (size is None or stream.head[0] <= size):
+        row = stream.pop()
+        if size is None or row[0] == size:
+            yield row
+        else:
+            homeless(row)
+
+
+def _is_der_sequence(data: bytes) -> bool:
+    """Whether the bytes are one DER SEQUENCE (ITU-T X.690) from the first to the last."""
+    if len(data) < 2 or data[0] != 0x30:
+        return False
+    if data[1] < 0x80:
+        return len(data) == 2 + data[1]
+    count = data[1] & 0x7F
+    return 1 <= count <= 4 and len(data) == 2 + count + int.from_bytes(data[2 : 2 + count], "big")
+
+
+def _shown_text(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class _Stream:
@@ -394,6 +553,8 @@ class _Rows:
         self._subtrees: list[_Stream] = []
         self._subtree_count: list[int] = []
         self._unknown: set[int] = set()
+        self._missing: list[tuple[int, str]] = []
+        """Private values that records commit to and that are not there: (record, tag/field)."""
 
     def coming(self, row: Row) -> None:
         """A record row was read; `observe` is told of it later, in the same order."""
@@ -440,9 +601,7 @@ class _Rows:
                 self._value_unexpected(row)
             else:
                 self._open(row, commits_to)
-        for tag, field in expected:
-            detail = "the record commits to a value that is not there"
-            self._add(FindingKind.VAULT_ROW_MISSING, "vault_values", index, detail, f"{tag}/{field}")
+        self._missing += [(index, f"{tag}/{field}") for tag, field in expected]
 
     def _value_unexpected(self, row: Row) -> None:
         detail = "no record speaks of it"
@@ -530,6 +689,7 @@ class _Rows:
     def finish(self, passed: Passed) -> None:
         """What is left over, and the tables that say what all records add up to."""
         self._unknown = passed.fold.unknown
+        self._lost(passed)
         while self._postings.head is not None:
             self._posting_unexpected(self._postings.pop())
         while self._values.head is not None:
@@ -553,6 +713,24 @@ class _Rows:
         self._books()
         if self._reader.sqlite:
             self._integrity()
+
+    def _lost(self, passed: Passed) -> None:
+        """Private values that are not there: lost with a database, where a `restored` record says so."""
+        restored = sorted(
+            (int(key.key), row["backup_size"], row["signed_size"])
+            for key, value in passed.fold.state.registers.items()
+            if key.register == "restored" and value is not None and (row := decode_value(value))
+        )
+        lost: dict[int, int] = {}
+        for index, name in self._missing:
+            said = next((at for at, start, end in restored if start <= index < end and index < at), None)
+            if said is None:
+                detail = "the record commits to a value that is not there"
+                self._add(FindingKind.VAULT_ROW_MISSING, "vault_values", index, detail, name)
+            else:
+                lost[said] = lost.get(said, 0) + 1
+        for at, count in lost.items():
+            self._add(FindingKind.VAULT_LOST, "vault_values", at, f"{count} private values")
 
     def _head(self, passed: Passed) -> None:
         columns = "size root frontier leaf at zone"

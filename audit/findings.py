@@ -48,7 +48,7 @@ class FindingKind(StrEnum):
     CHECKPOINT_MISSING = "CHECKPOINT_MISSING"
     """The key has signed a size for which no checkpoint is kept. Sign again."""
     KEY_DIFFERS = "KEY_DIFFERS"
-    """Record 0 names another key or origin than the pinned one."""
+    """Record 0 names another origin, or the pinned key is none of this book's keys."""
     ROLLED_BACK = "ROLLED_BACK"
     """Something signed covers more records than there are."""
     FORKED = "FORKED"
@@ -300,6 +300,12 @@ class Report:
     tables: dict[str, str] = field(default_factory=dict)
     """Table → class, for every table that was looked at."""
     uncounted: dict[str, int] = field(default_factory=dict)
+    witnessed_at: str | None = None
+    """When enough witnesses had signed the newest checkpoint that has a quorum."""
+    cosignature_age_seconds: int | None = None
+    """How long ago that was; None also without a clock."""
+    state: bytes | None = field(default=None, repr=False)
+    """What the next audit can go on from, if it was asked for (audit/saved.py); not part of the JSON."""
 
     @property
     def ok(self) -> bool:
@@ -333,4 +339,6 @@ class Report:
                 "checkpointed": self.states.checkpointed,
                 "witnessed": self.states.witnessed,
             },
+            "witnessed_at": self.witnessed_at,
+            "cosignature_age_seconds": self.cosignature_age_seconds,
         }

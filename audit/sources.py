@@ -20,6 +20,7 @@ from ledger.log.tiles import (
     MAX_ENTRY_BYTES,
     TILE_WIDTH,
     Tile,
+    TileReader,
     TileRejected,
     decode_bundle,
 )
@@ -38,14 +39,14 @@ class SourceUnavailable(Exception):
 class Source(Protocol):
     """A log to audit."""
 
-    def bodies(self, size: int) -> Iterator[tuple[int, bytes]]:
-        """(index, bytes) of the records below `size`, in order; those that are missing are left out."""
+    def bodies(self, size: int, start: int = 0) -> Iterator[tuple[int, bytes]]:
+        """(index, bytes) of the records from `start` to below `size`, in order; missing ones are left out."""
 
     def body(self, index: int) -> bytes | None:
         """The bytes of one record."""
 
-    def checkpoints(self) -> Iterator[tuple[int | None, bytes]]:
-        """(the size it is kept under, signed note), by that size."""
+    def checkpoints(self) -> Iterator[tuple[int | None, bytes, str]]:
+        """(the size it is kept under, signed note, signature lines kept beside it)."""
 
 
 class TilesSource:
@@ -76,22 +77,38 @@ class TilesSource:
             raise SourceUnavailable(f"{path}: more than {most} bytes")
         return data
 
-    def checkpoints(self) -> Iterator[tuple[int | None, bytes]]:
+    def checkpoints(self) -> Iterator[tuple[int | None, bytes, str]]:
         note = self.fetch("checkpoint", MAX_NOTE_BYTES)
         if note is None:
             raise SourceUnavailable("there is no file `checkpoint`")
-        yield None, note
+        yield None, note, ""
+        witnessed = self.fetch("checkpoint.witnessed", MAX_NOTE_BYTES)
+        if witnessed is not None and witnessed != note:
+            yield None, witnessed, ""
 
-    def bodies(self, size: int) -> Iterator[tuple[int, bytes]]:
+    def bodies(self, size: int, start: int = 0) -> Iterator[tuple[int, bytes]]:
         self._size = size
         gaps = 0
-        for number in range(-(-size // TILE_WIDTH)):
+        for number in range(start // TILE_WIDTH, -(-size // TILE_WIDTH)):
             entries = self._entries(number)
             gaps = 0 if entries else gaps + 1
             if gaps > MOST_GAPS:
                 return
+            first = number * TILE_WIDTH
             for place, body in enumerate(entries):
-                yield number * TILE_WIDTH + place, body
+                if first + place >= start:
+                    yield first + place, body
+
+    def reader(self, size: int) -> TileReader:
+        """The tree of this size, from the tiles of hashes; raises FileNotFoundError, TileRejected."""
+
+        def fetch(path: str) -> bytes:
+            data = self.fetch(path, MAX_TILE_BYTES)
+            if data is None:
+                raise FileNotFoundError(path)
+            return data
+
+        return TileReader(fetch, size)
 
     def body(self, index: int) -> bytes | None:
         number, place = divmod(index, TILE_WIDTH)

@@ -2,12 +2,16 @@
 
 The steps, in this order:
 
-1. The checkpoints open under the pinned key and origin. The key comes from whoever audits, never from the log.
-2. Every record: place, link, time, leaf (checks_log.py), the root at every checkpoint's size; where a saved
-   checkpoint was given, the root at its size too.
-3. Every record: canonical form, its kind's rules, postings, the two views (checks_fold.py).
-4. Tiles of hashes, where present, are those of the records.
-5. What the registers and balances leave open.
+1. The checkpoints are of the pinned origin. The key comes from whoever audits, never from the log.
+2. Every record: canonical form, its kind's rules, postings, the two views (checks_fold.py), and which key is in
+   force after it (checks_keys.py).
+3. Every record: place, link, time, leaf (checks_log.py); at every checkpoint's size its signature by the key then in
+   force, and the root; where a saved checkpoint was given, the same at its size.
+4. Every checkpoint that holds: who has witnessed it, and when (checks_witness.py).
+5. Tiles of hashes, where present, are those of the records.
+6. What the registers and balances leave open.
+
+With the state of an earlier audit (saved.py) only the records after it are read.
 
 The audit of a database (audit/database.py, `verify_home`) runs the same pass over the stored rows and then
 compares everything else that is stored with its outcome. Nothing here knows a database.
@@ -21,13 +25,20 @@ from itertools import islice
 from pathlib import Path
 
 from audit.checks_fold import FoldCheck
-from audit.checks_log import LogCheck, Signed, TileRows, opened_checkpoints, saved_checkpoint
+from audit.checks_keys import KeyCheck, Signed
+from audit.checks_log import LogCheck, TileRows, leaves_of, parsed_checkpoints, saved_checkpoint
+from audit.checks_witness import SLACK_SECONDS, WitnessCheck
 from audit.findings import FindingKind, Findings, Report, States
-from audit.sources import Source, TilesSource
+from audit.saved import PROGRAM, Resumed, SavedAudit, json_rows, read_saved
+from audit.sources import SourceUnavailable, TilesSource
 from ledger.days import from_instant
+from ledger.entries.book import WITNESSES, BookOpened
+from ledger.log.merkle import ProofFailed, prove_consistency, verify_consistency
 from ledger.log.note import VerifierKey
-from ledger.log.tiles import TILE_WIDTH
-from ledger.record import BareRecord, Record
+from ledger.log.policy import Policy
+from ledger.log.tiles import TILE_WIDTH, TileRejected
+from ledger.record import BareRecord, Record, decode, decode_bare
+from ledger.registers import decode_value
 
 PAGE = 512
 
@@ -39,9 +50,29 @@ TAIL_SINCE = (
     "Phần sổ ghi sau mốc niêm phong đã đưa ra có bị cắt bỏ hay không. — "
     "That the end of the log was cut off after what the checkpoint given covers."
 )
+TAIL_WITNESSED = (
+    "Phần sổ ghi sau lần làm chứng mới nhất (lúc {at}) có bị cắt bỏ hay không. — "
+    "That the end of the log was cut off after what the witnesses had seen at {at}."
+)
 KEY_THIEF = (
     "Người giữ khóa ký của sổ đã viết lại lịch sử, khi chưa có bên làm chứng độc lập. — "
     "That somebody who holds the log's key rewrote history, as long as there are no witnesses."
+)
+KEY_THIEF_SINCE = (
+    "Người giữ khóa ký đã viết lại phần ghi sau mốc được làm chứng mới nhất. — "
+    "That somebody who holds the log's key rewrote what came after the newest witnessed checkpoint."
+)
+OWN_WITNESSES = (
+    "Bên làm chứng là do chính đơn vị chọn: không có chính sách riêng (--policy) để đối chiếu. — "
+    "That the witnesses are independent: the book itself chose them, and no policy of your own (--policy) was given."
+)
+STRANGERS = (
+    "Chữ ký làm chứng của bên chưa biết khóa chưa được kiểm tra. — "
+    "That lines of witnesses whose key nobody has named are theirs: they were not checked."
+)
+STATE_UNREAD = (
+    "Phần sổ đã kiểm toán lần trước không được đọc lại: bản sao này có thể đã đổi hoặc mất phần đó. — "
+    "That what the saved audit covers was changed or lost in this copy since: it was not read again."
 )
 FACTS = (
     "Điều được ghi có đúng sự thật hay không: chỉ chứng từ, sao kê và người nhận trả lời được. — "
@@ -73,6 +104,12 @@ class Pinned:
     origin: str
     saved: bytes | None = None
     """A checkpoint kept from before."""
+    policy: Policy | None = None
+    """Whose witnessing the auditor asks for."""
+    max_age_seconds: int | None = None
+    """How old the quorum may be; None for two checkpoint intervals and a little."""
+    at: datetime | None = None
+    """The present; None when nobody knows it, and then nothing is too old."""
 
 
 Observe = Callable[[int, bytes, bytes, Record | BareRecord | None], None]
@@ -88,6 +125,18 @@ class Passed:
     newest: int
     log: LogCheck
     fold: FoldCheck
+    witnesses: WitnessCheck
+    state: bytes | None
+    """What the next audit can go on from; None when it was not asked for, or no checkpoint held."""
+
+    def states(self) -> States:
+        """How far the book is recorded, checkpointed and witnessed."""
+        quorum = self.witnesses.quorum
+        return States(self.size, self.newest, 0 if quorum is None else min(quorum.size, self.newest))
+
+    def age_seconds(self, at: datetime | None) -> int | None:
+        """How long before `at` the quorum was complete."""
+        return None if at is None else self.witnesses.age_seconds(at)
 
 
 def run_pass(
@@ -97,31 +146,207 @@ def run_pass(
     pinned: Pinned,
     found: Findings,
     *,
-    signer: Signed | None = None,
+    kept: Sequence[Signed] = (),
     book: str | None = None,
     table: str | None = None,
     observe: Observe | None = None,
     on_level: Callable[[int, Sequence[bytes]], None] | None = None,
+    resumed: Resumed | None = None,
+    keep_state: bool = False,
 ) -> Passed:
-    """Steps 2, 3 and 5 over records as (index, bytes), in order; `signer` is the last tree the key vouched for."""
-    saved = saved_checkpoint(pinned.saved, pinned.vkey, found, origin=pinned.origin)
-    remembered = [] if signer is None else [signer]
-    log = LogCheck(found, checkpoints, saved=[*saved, *remembered], book=book, table=table, on_level=on_level)
-    fold = FoldCheck(found, fetch_body, vkey=pinned.vkey.vkey, origin=pinned.origin, table=table)
+    """Steps 2, 3, 4 and 6 over records as (index, bytes), in order; `kept` are trees that others vouch for.
+
+    With `resumed` the records begin after the saved ones, and `fetch_body` is asked for older ones.
+    """
+    keys = KeyCheck(pinned.vkey, pinned.origin, found)
+    witnesses = WitnessCheck(pinned.policy, found, table="cosignatures" if table else None)
+    saved = saved_checkpoint(pinned.saved, found, origin=pinned.origin)
+    kept = [*saved, *kept]
+    notes: list[Signed] = []
+    if resumed is not None:
+        fetch_body = resumed.proven(fetch_body, found)
+        start = resumed.saved.size
+        kept, before = [s for s in kept if s.size >= start], [s for s in kept if s.size < start]
+        own = list(checkpoints)
+        checkpoints, notes = [s for s in own if s.size >= start], [s for s in own if s.size < start]
+    fold = FoldCheck(found, fetch_body, keys, on_witnesses=witnesses.set_by_book, table=table)
+    log = LogCheck(
+        found,
+        checkpoints,
+        saved=kept,
+        book=book,
+        table=table,
+        on_level=on_level,
+        judge=keys.judge,
+        on_good=witnesses.take,
+    )
+    keeper = _Keeper(pinned.origin, log, fold, witnesses, fetch_body) if keep_state else None
+    if resumed is not None:
+        _resume(resumed.saved, log, fold, keys, witnesses, found)
+        older = _Older(resumed, log, keys, witnesses, fetch_body, found)
+        for signed in before:
+            older.hold_kept(signed)
+        for signed in notes:
+            older.hold_own(signed)
+        if not checkpoints:
+            detail = f"the saved audit covers {start} records, no checkpoint here does"
+            found.add(FindingKind.ROLLED_BACK, detail, index=start)
+        log.meet()
     rest = iter(records)
-    while page := list(islice(rest, PAGE)):
-        leaves = log.take([index for index, _ in page], [body for _, body in page])
+    # A page ends where a checkpoint stands, so that what the records say by then is known when it is judged.
+    while page := list(islice(rest, max(1, min(PAGE, log.until_next())))):
+        bodies = [body for _, body in page]
+        leaves = leaves_of(bodies)
         for (index, body), leaf in zip(page, leaves, strict=True):
             record = fold.take(index, body, leaf)
             if observe is not None:
                 observe(index, body, leaf, record)
+        log.take([index for index, _ in page], bodies, leaves)
+        if keeper is not None and log.all_met():
+            keeper.keep()
     log.finish()
+    if keeper is not None and log.all_met():
+        keeper.keep()
     for signed in saved:
         if log.largest < signed.size <= log.tree.size:
             detail = f"{signed.kept_by} covers {signed.size} records, the newest checkpoint kept {log.largest}"
             found.add(FindingKind.ROLLED_BACK, detail, index=log.largest)
+    newest = log.newest if keys.finish("checkpoints" if table else None) else 0
+    witnesses.finish(log.tree.size)
+    if pinned.at is not None:
+        witnesses.check_age(pinned.at, _allowed_age(pinned, fold))
     fold.open_matters()
-    return Passed(log.tree.size, log.tree.root(), log.newest, log, fold)
+    state = None if keeper is None else keeper.state
+    return Passed(log.tree.size, log.tree.root(), newest, log, fold, witnesses, state)
+
+
+def _allowed_age(pinned: Pinned, fold: FoldCheck) -> int:
+    if pinned.max_age_seconds is not None:
+        return pinned.max_age_seconds
+    return (0 if fold.opened is None else 2 * fold.opened.checkpoint_seconds) + SLACK_SECONDS
+
+
+def _resume(
+    saved: SavedAudit,
+    log: LogCheck,
+    fold: FoldCheck,
+    keys: KeyCheck,
+    witnesses: WitnessCheck,
+    found: Findings,
+) -> None:
+    """Takes up every check where the saved audit stood."""
+    opened = decode(saved.record0.encode()).entry
+    if not isinstance(opened, BookOpened):
+        raise AssertionError("a saved audit keeps the record that opened its book")
+    log.book = saved.book
+    log.resume(saved.size, saved.hashes(), saved.last_leaf, saved.last_at)
+    fold.resume(saved, opened)
+    keys.resume(opened.public_key, fold.state.registers)
+    row = fold.state.registers.get(WITNESSES)
+    if row is not None:
+        witnesses.set_lines(tuple(decode_value(row)["policy"]))
+    for size, note in ((saved.witnessed_size, saved.witnessed), (saved.size, saved.checkpoint)):
+        if note is not None:
+            # It held then, and that last record was in time: its lines are counted again, by today's policy.
+            witnesses.take(Signed(size, b"", "the saved audit", note.encode()), "")
+    for index in saved.unknown:
+        found.add(FindingKind.UNKNOWN_KIND, "in the part audited before", index=index)
+
+
+class _Older:
+    """Holds checkpoints that are older than a saved audit against its tree, by proofs made from the log."""
+
+    def __init__(
+        self,
+        resumed: Resumed,
+        log: LogCheck,
+        keys: KeyCheck,
+        witnesses: WitnessCheck,
+        fetch_body: Callable[[int], bytes | None],
+        found: Findings,
+    ) -> None:
+        self._resumed = resumed
+        self._root = log.tree.root()
+        self._keys = keys
+        self._witnesses = witnesses
+        self._fetch_body = fetch_body
+        self._found = found
+
+    def hold_kept(self, signed: Signed) -> None:
+        """One that somebody kept."""
+        if (why := self._keys.judge(signed)) is not None:
+            self._found.add(FindingKind.CHECKPOINT_INVALID, f"{signed.kept_by}: {why}")
+        elif not self._is_prefix(signed):
+            detail = f"the first {signed.size} records are not those of {signed.kept_by}"
+            self._found.add(FindingKind.FORKED, detail, index=signed.size)
+
+    def hold_own(self, signed: Signed) -> None:
+        """One of the log's own, which matters only if witnesses have signed it since."""
+        quorum = self._witnesses.quorum
+        if quorum is not None and signed.size <= quorum.size:
+            return
+        if (why := self._keys.judge(signed)) is not None:
+            self._found.add(FindingKind.CHECKPOINT_INVALID, why, index=signed.size)
+        elif not self._is_prefix(signed):
+            detail = f"the root signed for {signed.size} records is not theirs"
+            self._found.add(FindingKind.ROOT_DIFFERS, detail, index=signed.size)
+        elif (last := self._fetch_body(signed.size - 1)) is not None:
+            self._witnesses.take(signed, decode_bare(last).at)
+
+    def _is_prefix(self, signed: Signed) -> bool:
+        size = self._resumed.saved.size
+        if signed.size == 0:
+            return True
+        proof = prove_consistency(signed.size, size, self._resumed.read)
+        try:
+            verify_consistency(
+                old_size=signed.size, new_size=size, old_root=signed.root, new_root=self._root, proof=proof
+            )
+        except ProofFailed:
+            return False
+        return True
+
+
+class _Keeper:
+    """Writes down where an audit stands, at a checkpoint that holds."""
+
+    def __init__(
+        self,
+        origin: str,
+        log: LogCheck,
+        fold: FoldCheck,
+        witnesses: WitnessCheck,
+        fetch_body: Callable[[int], bytes | None],
+    ) -> None:
+        self._origin = origin
+        self._log = log
+        self._fold = fold
+        self._witnesses = witnesses
+        self._fetch_body = fetch_body
+        self.state: bytes | None = None
+
+    def keep(self) -> None:
+        """The state of this moment."""
+        log, fold, quorum = self._log, self._fold, self._witnesses.quorum
+        record0, signed = self._fetch_body(0), log.newest_signed
+        if record0 is None or fold.opened is None or signed is None or signed.note is None:
+            return
+        self.state = SavedAudit(
+            origin=self._origin,
+            program=PROGRAM,
+            book=log.book or "",
+            size=log.tree.size,
+            waiting=tuple(None if node is None else node.hex() for node in log.tree.waiting()),
+            last_leaf=log.last_leaf,
+            last_at=log.last_at,
+            zone=fold.state.zone,
+            record0=record0.decode(),
+            **json_rows(fold.state.balances, fold.balance_index, fold.state.registers, fold.state.touched),
+            unknown=tuple(sorted(fold.unknown)),
+            checkpoint=signed.note.decode() + signed.cosignatures,
+            witnessed=None if quorum is None else quorum.note.decode(),
+            witnessed_size=0 if quorum is None else quorum.size,
+        ).encode()
 
 
 def excuse_young_tail(passed: Passed, at: datetime, found: Findings) -> None:
@@ -138,14 +363,53 @@ def excuse_young_tail(passed: Passed, at: datetime, found: Findings) -> None:
         found.drop(FindingKind.TAIL_UNSIGNED)
 
 
-def not_excluded(passed: Passed, *, saved: bool) -> list[str]:
+def not_excluded(passed: Passed, pinned: Pinned, *, resumed: bool = False) -> list[str]:
     """What no audit of this log could have noticed."""
-    said = [TAIL_SINCE if saved else TAIL, KEY_THIEF, FACTS]
+    witnesses = passed.witnesses
+    shown = witnesses.policy is not None and witnesses.quorum is not None
+    if shown:
+        said = [TAIL_WITNESSED.format(at=witnesses.witnessed_at)]
+        if passed.states().witnessed < passed.size:
+            said.append(KEY_THIEF_SINCE)
+    else:
+        said = [TAIL_SINCE if pinned.saved is not None or resumed else TAIL, KEY_THIEF]
+    if witnesses.by_book_alone and witnesses.quorum is not None:
+        said.append(OWN_WITNESSES)
+    if witnesses.unknown:
+        said.append(STRANGERS)
+    said.append(FACTS)
     if passed.fold.unknown:
         said.append(UNKNOWN_KINDS)
     if passed.newest < passed.size:
         said.append(UNSIGNED)
+    if resumed:
+        said.append(STATE_UNREAD)
     return said
+
+
+def report_of(
+    passed: Passed,
+    pinned: Pinned,
+    found: Findings,
+    cannot: Sequence[str],
+    started: float,
+    tables: dict[str, str] | None = None,
+) -> Report:
+    """What an audit says in the end; `started` is by `time.perf_counter`."""
+    return Report(
+        size=passed.size,
+        root=passed.root.hex(),
+        origin=pinned.origin,
+        findings=found.sorted(),
+        uncounted=found.uncounted(),
+        cannot_exclude=tuple(cannot),
+        tables=tables or {},
+        states=passed.states(),
+        witnessed_at=passed.witnesses.witnessed_at,
+        cosignature_age_seconds=passed.age_seconds(pinned.at),
+        seconds=time.perf_counter() - started,
+        state=passed.state,
+    )
 
 
 def verify_tiles(
@@ -154,66 +418,100 @@ def verify_tiles(
     *,
     origin: str | None = None,
     saved: bytes | None = None,
+    policy: Policy | None = None,
+    max_age_seconds: int | None = None,
+    at: datetime | None = None,
+    state: bytes | None = None,
+    keep_state: bool = False,
+    observe: Observe | None = None,
 ) -> Report:
-    """Audits a published log with nothing but its public key; `saved` is a checkpoint kept from before.
+    """Audits a published log with nothing but its public key; `saved` is a checkpoint kept from before, `state` what
+    an earlier audit has left (the report's `state`, when `keep_state` asks for it).
 
-    Raises SourceUnavailable when the log cannot be read, NoteRejected when `vkey` is no key.
+    Raises SourceUnavailable when the log cannot be read, NoteRejected when `vkey` is no key, StateRejected.
     """
     started = time.perf_counter()
     key = VerifierKey.parse(vkey) if isinstance(vkey, str) else vkey
-    pinned = Pinned(key, key.name if origin is None else origin, saved)
+    pinned = Pinned(key, key.name if origin is None else origin, saved, policy, max_age_seconds, at)
     log = source if isinstance(source, TilesSource) else TilesSource(source)
     found = Findings()
-    signed = list(opened_checkpoints(log.checkpoints(), key, found, origin=pinned.origin))
+    earlier = None if state is None else read_saved(state, origin=pinned.origin)
+    # Of two files for one size the one with more signatures counts.
+    notes = sorted(log.checkpoints(), key=lambda kept: len(kept[1]), reverse=True)
+    signed = list(parsed_checkpoints(_by_size(notes), found, origin=pinned.origin))
     size = signed[-1].size if signed else 0
-    tiles = _Tiles(log, found)
-    passed = run_pass(_noting_gaps(log, size, found), signed, log.body, pinned, found, on_level=tiles.rows.take)
-    tiles.rows.finish()
-    cannot = [*not_excluded(passed, saved=saved is not None), ROWS_UNSEEN, VAULT_UNSEEN]
-    return Report(
-        size=passed.size,
-        root=passed.root.hex(),
-        origin=pinned.origin,
-        findings=found.sorted(),
-        uncounted=found.uncounted(),
-        cannot_exclude=tuple(cannot),
-        states=States(recorded=passed.size, checkpointed=passed.newest),
-        seconds=time.perf_counter() - started,
+    start = 0 if earlier is None else earlier.size
+    tiles = _Tiles(log, found, start)
+    passed = run_pass(
+        _noting_gaps(log, start, size, found),
+        signed,
+        log.body,
+        pinned,
+        found,
+        observe=observe,
+        on_level=tiles.rows.take,
+        resumed=None if earlier is None else Resumed(earlier, _reader(log, max(size, start))),
+        keep_state=keep_state,
     )
+    tiles.rows.finish()
+    cannot = [*not_excluded(passed, pinned, resumed=earlier is not None), ROWS_UNSEEN, VAULT_UNSEEN]
+    return report_of(passed, pinned, found, cannot, started)
 
 
-def _noting_gaps(source: Source, size: int, found: Findings) -> Iterator[tuple[int, bytes]]:
+def _by_size(notes: Iterable[tuple[int | None, bytes, str]]) -> list[tuple[int | None, bytes, str]]:
+    def size(kept: tuple[int | None, bytes, str]) -> int:
+        # What is no checkpoint is told by whoever reads it; where it stands does not matter.
+        line = kept[1].split(b"\n", 2)[1:2]
+        return int(line[0]) if line and line[0].isdigit() and len(line[0]) < 20 else 0
+
+    return sorted(notes, key=size)
+
+
+def _reader(source: TilesSource, size: int) -> Callable[[int, int], bytes]:
+    read = source.reader(size)
+
+    def hash_of(level: int, index: int) -> bytes:
+        try:
+            return read(level, index)
+        except (FileNotFoundError, TileRejected) as error:
+            raise SourceUnavailable(
+                f"older records cannot be proven from the tiles ({error}); audit without the saved state"
+            ) from error
+
+    return hash_of
+
+
+def _noting_gaps(source: TilesSource, start: int, size: int, found: Findings) -> Iterator[tuple[int, bytes]]:
     """The records of a source; one missing at the end is a finding as one in the middle is (checks_log)."""
-    expected = 0
-    for index, body in source.bodies(size):
+    expected = start
+    for index, body in source.bodies(size, start):
         yield index, body
         expected = index + 1
     if expected < size:
         found.add(FindingKind.RECORD_MISSING, f"{size - expected} records", index=expected)
-    if isinstance(source, TilesSource):
-        found.extend(source.found)
+    found.extend(source.found)
 
 
 class _Tiles:
     """Holds the published tiles of hashes against those of the records, where there are any."""
 
-    def __init__(self, source: TilesSource, found: Findings) -> None:
+    def __init__(self, source: TilesSource, found: Findings, start: int) -> None:
         self._source = source
         self._found = found
-        self.rows = TileRows(self._compare)
+        self._start = start
+        self.rows = TileRows(self._compare, start)
 
     def _compare(self, level: int, number: int, hashes: list[bytes]) -> None:
-        file = self._source.tile(level, number, len(hashes))
+        # Of the tile that an earlier audit had begun only the new hashes are told.
+        begun = max((self._start >> (8 * level)) - number * TILE_WIDTH, 0)
+        width = begun + len(hashes)
+        file = self._source.tile(level, number, width)
         if file is None:
             return
         path, data = file
         expected = b"".join(hashes)
         # A full tile in place of a partial one belongs to a later size; it begins with the same hashes.
-        same = (
-            data == expected
-            if path.endswith(f".p/{len(hashes)}") or len(hashes) == TILE_WIDTH
-            else (data.startswith(expected) and len(data) == TILE_WIDTH * 32)
-        )
-        if not same:
+        length = width if path.endswith(f".p/{width}") else TILE_WIDTH
+        if len(data) != length * 32 or data[begun * 32 : width * 32] != expected:
             first = (number * TILE_WIDTH) << (8 * level)
             self._found.add(FindingKind.TILE_DIFFERS, "not the hashes of the records", index=first, key=path)

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from audit.checks_fold import FoldCheck
-from audit.checks_log import LogCheck, RunningTree, Signed, check_log, opened_checkpoints
+from audit.checks_keys import KeyCheck, Signed
+from audit.checks_log import LogCheck, RunningTree, check_log, leaves_of, parsed_checkpoints
 from audit.database import verify_home
 from audit.findings import MOST_OF_A_KIND, FindingKind, Findings
 from ledger.log import canonical
 from ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from ledger.log.merkle import Frontier, leaf_hash, root_of
-from ledger.log.note import SigningKey
+from ledger.log.note import SigningKey, VerifierKey
 from ledger.record import leaf_of
 from tests.audit.tampering import relinked
 from tests.audits import check_book
@@ -111,7 +112,8 @@ def test_a_gap_in_a_source_is_one_finding() -> None:
     records = list(chain(20))
     found = Findings()
     check = LogCheck(found)
-    check.take([0, 1, 2, 9, 10], [records[i] for i in (0, 1, 2, 9, 10)])
+    there = [records[i] for i in (0, 1, 2, 9, 10)]
+    check.take([0, 1, 2, 9, 10], there, leaves_of(there))
     kinds = [(f.kind, f.index) for f in found.sorted()]
     assert kinds == [(K.RECORD_MISSING, 3), (K.BROKEN_LINK, 9)]
 
@@ -130,18 +132,26 @@ def test_checkpoints_are_held_against_the_records() -> None:
 
 def test_only_checkpoints_of_the_pinned_key_count() -> None:
     """Another key, another origin, another size than it is kept under."""
-    root = root_of([bytes(32)])
+    records = list(chain(6))
+    leaves = leaves_of(records)
     other = SigningKey.from_seed("example.org/log", bytes([1] * 32))
     found = Findings()
     notes = [
-        (1, sign_checkpoint(Checkpoint("example.org/log", 1, root), other)),
-        (2, sign_checkpoint(Checkpoint("example.org/other", 2, root), KEY)),
-        (4, sign_checkpoint(Checkpoint("example.org/log", 3, root), KEY)),
-        (5, b"no note"),
-        (6, sign_checkpoint(Checkpoint("example.org/log", 6, root), KEY)),
+        (size, sign_checkpoint(Checkpoint(origin, signed, root_of(leaves[:signed])), key), "")
+        for size, origin, signed, key in (
+            (1, "example.org/log", 1, other),
+            (2, "example.org/other", 2, KEY),
+            (4, "example.org/log", 3, KEY),
+            (6, "example.org/log", 6, KEY),
+        )
     ]
-    taken = list(opened_checkpoints(notes, KEY.verifier, found))
-    assert [signed.size for signed in taken] == [3, 6]
+    notes.insert(3, (5, b"no note", ""))
+    keys = KeyCheck(KEY.verifier, "example.org/log", found)
+    signed = parsed_checkpoints(notes, found, origin="example.org/log")
+    check = LogCheck(found, signed, judge=keys.judge)
+    check.take(range(6), records, leaves)
+    check.finish()
+    assert (check.newest, check.largest) == (6, 6)
     assert {(f.kind, f.index) for f in found.sorted()} == {
         (K.CHECKPOINT_INVALID, 1),
         (K.CHECKPOINT_INVALID, 2),
@@ -175,12 +185,8 @@ def fold(records: list[bytes]) -> tuple[FoldCheck, Findings]:
     """Replays records under the key that the first one names."""
     opened = json.loads(records[0])["entry"]
     found = Findings()
-    check = FoldCheck(
-        found,
-        lambda index: records[index] if index < len(records) else None,
-        vkey=opened["public_key"],
-        origin=opened["origin"],
-    )
+    keys = KeyCheck(VerifierKey.parse(opened["public_key"]), opened["origin"], found)
+    check = FoldCheck(found, lambda index: records[index] if index < len(records) else None, keys)
     for index, body in enumerate(records):
         check.take(index, body, leaf_of(body))
     return check, found
@@ -269,9 +275,11 @@ def test_a_hostile_first_record_is_a_finding(story: list[bytes], entry: dict[str
     record["entry"] |= entry
     hostile = relinked([canonical.encode(record), *story[1:]])
     found = Findings()
-    check = FoldCheck(found, hostile.__getitem__, vkey=opened["public_key"], origin=opened["origin"])
+    keys = KeyCheck(VerifierKey.parse(opened["public_key"]), opened["origin"], found)
+    check = FoldCheck(found, hostile.__getitem__, keys)
     for index, body in enumerate(hostile):
         check.take(index, body, leaf_of(body))
+    keys.finish()
     assert any(f.index == 0 for f in found.sorted())
 
 
