@@ -35,7 +35,7 @@ from ledger.store.engine import StoreUnavailable, open_engine, reading, sqlite_u
 from ledger.store.schema import require_newest
 from ledger.vault.keys import VaultKeys
 from ledger.vault.seal import RandomBytes, Vault
-from ledger.witnesses import Witnesses
+from ledger.witnesses import StoredLog, Witnesses
 
 DEFAULT_K = 10
 DEFAULT_CHECKPOINT_SECONDS = 60
@@ -218,7 +218,7 @@ class OpenBook:
         self.requests = Requests(self.book, self.vault, random_bytes)
         self.signer = home.signer(code)
         self.checkpointer = Checkpointer(home.engine, code, self.signer, keys)
-        self.witnesses = Witnesses(home.engine, code, clock)
+        self.witnesses = Witnesses(StoredLog(home.engine, code), clock)
 
     @property
     def opened(self) -> BookOpened:

@@ -9,11 +9,12 @@ the first is asked, and one that is silent, refuses or has lost its memory only 
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
@@ -63,21 +64,59 @@ class Asked:
     detail: str = ""
 
 
-class Witnesses:
-    """The witnesses of one book, as its own records name them. Clock and transport are handed in."""
+class Witnessed(Protocol):
+    """What asking needs of a log: its policy, its proofs, and the lines that were kept."""
 
-    def __init__(self, engine: Engine, book: str, clock: Callable[[], datetime], send: Send | None = None) -> None:
+    def policy(self) -> Policy | None:
+        """The policy in force; None when there is none."""
+
+    def prove(self, old: int, new: int) -> Sequence[bytes]:
+        """The consistency proof between two sizes, 0 < old < new."""
+
+    def line(self, witness: str, size: int) -> tuple[int, str] | None:
+        """(size, line) of the largest checkpoint up to `size` that a witness has signed."""
+
+    def keep(self, size: int, witness: str, line: str) -> None:
+        """Keeps a line that holds."""
+
+
+class StoredLog:
+    """A book in the database."""
+
+    def __init__(self, engine: Engine, book: str) -> None:
         self._engine = engine
         self._book = book
+
+    def policy(self) -> Policy | None:
+        with reading(self._engine) as db:
+            row = read.registers(db, self._book, [WITNESSES]).get(WITNESSES)
+        lines = [] if row is None else decode_value(row)["policy"]
+        return parse_policy("".join(f"{line}\n" for line in lines)) if lines else None
+
+    def prove(self, old: int, new: int) -> Sequence[bytes]:
+        with reading(self._engine) as db:
+            return prove_consistency(old, new, read.tree_reader(db, self._book))
+
+    def line(self, witness: str, size: int) -> tuple[int, str] | None:
+        with reading(self._engine) as db:
+            return read.cosignature(db, self._book, witness, size)
+
+    def keep(self, size: int, witness: str, line: str) -> None:
+        with writing(self._engine) as db:
+            keep_cosignature(db, self._book, size, witness, line)
+
+
+class Witnesses:
+    """The witnesses of one log, as it names them itself. Clock and transport are handed in."""
+
+    def __init__(self, log: Witnessed, clock: Callable[[], datetime], send: Send | None = None) -> None:
+        self._log = log
         self._clock = clock
         self._send = send or http_send
 
     def policy(self) -> Policy | None:
         """The policy that the book names now; None when it names none."""
-        with reading(self._engine) as db:
-            row = read.registers(db, self._book, [WITNESSES]).get(WITNESSES)
-        lines = [] if row is None else decode_value(row)["policy"]
-        return parse_policy("".join(f"{line}\n" for line in lines)) if lines else None
+        return self._log.policy()
 
     def ask(self, checkpoint: Checkpoint, note: bytes) -> list[Asked]:
         """Asks every witness that has an address to sign the log's own `note`; keeps the lines that hold.
@@ -92,8 +131,7 @@ class Witnesses:
             return list(pool.map(partial(self._ask, checkpoint, note), asked))
 
     def _ask(self, checkpoint: Checkpoint, note: bytes, witness: PolicyWitness) -> Asked:
-        with reading(self._engine) as db:
-            kept = read.cosignature(db, self._book, witness.key.name, checkpoint.size)
+        kept = self._log.line(witness.key.name, checkpoint.size)
         seen = 0 if kept is None else kept[0]
         if kept is not None and seen == checkpoint.size and self._fresh(kept[1]):
             return Asked(witness.name, True)
@@ -117,10 +155,7 @@ class Witnesses:
         return Asked(witness.name, True)
 
     def _add(self, witness: PolicyWitness, checkpoint: Checkpoint, note: bytes, seen: int) -> Reply:
-        proof: list[bytes] = []
-        if 0 < seen < checkpoint.size:
-            with reading(self._engine) as db:
-                proof = list(prove_consistency(seen, checkpoint.size, read.tree_reader(db, self._book)))
+        proof = self._log.prove(seen, checkpoint.size) if 0 < seen < checkpoint.size else ()
         body = AddCheckpoint(seen, tuple(proof), note).encode()
         return self._send(f"{str(witness.url).rstrip('/')}/add-checkpoint", body)
 
@@ -130,8 +165,7 @@ class Witnesses:
             signature = parse_signature_line(f"{line}\n")
             if (signature.name, signature.key_hash) == (witness.key.name, witness.key.key_hash):
                 witness.key.verify(text, signature.signature)
-                with writing(self._engine) as db:
-                    keep_cosignature(db, self._book, checkpoint.size, witness.key.name, signature.line())
+                self._log.keep(checkpoint.size, witness.key.name, signature.line())
                 return
         raise NoteRejected("no_known_signature", f"no line of {witness.key.name}")
 
