@@ -122,8 +122,8 @@ class FileSigner:
 
     @property
     def sealed(self) -> bool:
-        """Whether the key needs a passphrase; raises SignerRefused(NO_KEY)."""
-        return keyfile.is_sealed(self._read(self._key_path))
+        """Whether there is a key that needs a passphrase; raises SignerRefused(NO_KEY)."""
+        return self._key_path.exists() and keyfile.is_sealed(self._read(self._key_path))
 
     def unlock(self) -> None:
         """Opens the key; raises SignerRefused with reason NO_KEY, KEY_LOCKED or PASSPHRASE_WRONG."""
@@ -190,7 +190,7 @@ class FileSigner:
         """
         if self._next_path.exists():
             return self._open(self._read(self._next_path), passphrase)
-        if passphrase is None and self._key_path.exists() and self.sealed:
+        if passphrase is None and self.sealed:
             passphrase = self._passphrase()
         key = SigningKey.from_seed(self._state()[0].origin, random_bytes(32))
         write_durably(self._next_path, _written(key, passphrase, random_bytes), private=True)
