@@ -2,9 +2,11 @@
 
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,3 +66,19 @@ def sqlite_world(tmp_path: Path) -> Iterator[World]:
     made = World.create(tmp_path / "home", None)
     yield made
     made.home.close()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What the fuzzer saw (tests/fuzz), parser by parser: a run that only ever met one outcome proves nothing."""
+    seen: dict[str, Counter[str]] = {}
+    seconds: Counter[str] = Counter()
+    for report in (each for kind in ("passed", "failed") for each in terminalreporter.stats.get(kind, ())):
+        for name, value in getattr(report, "user_properties", ()):
+            if name == "fuzz":
+                parser, _, took, outcomes = value
+                seen.setdefault(parser, Counter()).update(outcomes)
+                seconds[parser] += took
+    for parser, outcomes in seen.items():
+        rate = outcomes.total() / seconds[parser]
+        terminalreporter.write_line(f"fuzz {parser}: {outcomes.total():,} inputs, {rate:,.0f} a second of one core")
+        terminalreporter.write_line("    " + ", ".join(f"{why} {times:,}" for why, times in outcomes.most_common()))

@@ -2,7 +2,9 @@
 
 The archive is examined before the spreadsheet library sees it: real sizes by unpacking with a limit, no
 document type or entity, no formula (its cached value is whatever the sender says), no far-away cell
-that would make the table huge.
+that would make the table huge. That last one is life and death: the library allocates the rectangle from A1
+to the farthest cell, and where there is not so much memory it ends the whole process. So the cells of a sheet
+are read here by a parser of our own, whatever way their places are spelt, and a sheet lies where sheets lie.
 """
 
 import re
@@ -12,6 +14,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
+from xml.parsers import expat
 
 import python_calamine
 
@@ -32,8 +35,9 @@ MAX_CELLS: Final = 4_000_000
 _OURS = (KeyboardInterrupt, SystemExit, MemoryError)
 _CHUNK = 1 << 16
 _FORBIDDEN = re.compile(rb"<!DOCTYPE|<!ENTITY")
-_FORMULA = re.compile(rb"<(?:[A-Za-z0-9]+:)?f[\s>/]")
-_CELL_REF = re.compile(rb'\sr="([A-Z]{1,7})([0-9]{1,10})"')
+_SHEET = re.compile(rb"[<:]sheetData")
+_CELL = re.compile("([A-Z]{1,3})([1-9][0-9]{0,6})")
+_ROW = re.compile("[1-9][0-9]{0,6}")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|_x00[01][0-9A-Fa-f]_")
 
 
@@ -88,7 +92,7 @@ def _examine_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo, room: int) ->
     is_sheet = part.filename.startswith("xl/worksheets/")
     size = 0
     tail = b""
-    widest = deepest = 0
+    cells = _Cells() if is_sheet else None
     with archive.open(part) as stream:
         while chunk := stream.read(_CHUNK):
             size += len(chunk)
@@ -102,25 +106,60 @@ def _examine_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo, room: int) ->
                     raise _unreadable("has a part that is not UTF-8")
                 if _FORBIDDEN.search(seen):
                     raise _unreadable("declares a document type or entities")
-            if is_sheet:
-                if _FORMULA.search(seen):
-                    raise _unreadable("holds formulas: save it with values only")
-                for found in _CELL_REF.finditer(seen):
-                    widest = max(widest, _column(found[1]))
-                    deepest = max(deepest, int(found[2]))
+            if cells is not None:
+                cells.feed(chunk)
+            elif _SHEET.search(seen):
+                raise _unreadable("has a sheet where no sheet belongs")
             tail = seen[-64:]
+    if cells is not None:
+        cells.feed(b"", last=True)
     if size != declared:
         raise _unreadable("lies about its size")
-    if deepest > MAX_ROWS or widest > MAX_COLUMNS or deepest * widest > MAX_CELLS:
-        raise Rejected(Reason.FILE_TOO_LARGE, f"a sheet over {MAX_ROWS} rows or {MAX_COLUMNS} columns")
     return size
 
 
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
+class _Cells:
+    """Looks at the places of a sheet's rows and cells as they pass by. Raises Rejected."""
+
+    def __init__(self) -> None:
+        # UTF-8 whatever the part declares: the spreadsheet library does not ask either.
+        self._parser = expat.ParserCreate("UTF-8")
+        self._parser.StartElementHandler = self._start
+        self._row = self._column = self._widest = self._deepest = 0
+
+    def feed(self, data: bytes, *, last: bool = False) -> None:
+        try:
+            self._parser.Parse(data, last)
+        except expat.ExpatError:
+            raise _unreadable("has a damaged sheet") from None
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        place = attributes.get("r")
+        match name.rpartition(":")[2], place:
+            case "f", _:
+                raise _unreadable("holds formulas: save it with values only")
+            case "row", None:
+                self._to(self._row + 1, 0)
+            case "row", str(number):
+                if _ROW.fullmatch(number) is None:
+                    raise _unreadable("has a row without a right number")
+                self._to(int(number), 0)
+            case "c", None:
+                self._to(self._row, self._column + 1)
+            case "c", str(reference):
+                found = _CELL.fullmatch(reference)
+                if found is None:
+                    raise _unreadable("has a cell without a right place")
+                column = 0
+                for letter in found[1]:
+                    column = column * 26 + ord(letter) - 64
+                self._to(int(found[2]), column)
+
+    def _to(self, row: int, column: int) -> None:
+        self._row, self._column = row, column
+        self._deepest, self._widest = max(self._deepest, row), max(self._widest, column)
+        if self._deepest > MAX_ROWS or self._widest > MAX_COLUMNS or self._deepest * self._widest > MAX_CELLS:
+            raise Rejected(Reason.FILE_TOO_LARGE, f"a sheet over {MAX_ROWS} rows or {MAX_COLUMNS} columns")
 
 
 def _open(path: Path) -> Any:
