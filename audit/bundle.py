@@ -16,7 +16,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from audit.checks_bundle import FORMAT, MAX_RECORDS, BundleFalse, check_bundle, donor_of, node_of, sinks, ways
+from audit.checks_bundle import FORMAT, MAX_RECORDS, BundleFalse, check_bundle, check_qr, donor_of, node_of, sinks, ways
 from audit.queries import AnyOpenBook, QueryFailed
 from audit.trace import Trace, answer
 from ledger.entries.book import WITNESSES, KeyReplaced
@@ -25,9 +25,11 @@ from ledger.entries.receipts import GiftRefunded
 from ledger.entries.restrictions import FundOpened
 from ledger.log import canonical
 from ledger.log.checkpoint import parse_checkpoint
-from ledger.log.merkle import prove_inclusion
+from ledger.log.merkle import ProofFailed, prove_inclusion
 from ledger.log.note import NoteRejected, VerifierKey, encode_base64, open_note, split_note
 from ledger.log.policy import parse_policy
+from ledger.log.proof import make_proof
+from ledger.log.qr import write_qr
 from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare
 from ledger.refusals import Reason, Rejected
 from ledger.registers import decode_value
@@ -71,7 +73,7 @@ def make_bundle(
         fold = Fold()
         for row in read.record_rows(db, opened.code, 0, signed.size):
             fold.apply(bytes(row.body))
-        openings = _openings(db, opened, decode(body), part) if name else {}
+        openings = _openings(db, opened, _read(body), part) if name else {}
         tree = read.tree_reader(db, opened.code)
         try:
             data = fold.bundle(
@@ -301,9 +303,9 @@ def _witnessed(db: Connection, book: str, keys: Iterable[VerifierKey], index: in
     return None
 
 
-def _openings(db: Connection, opened: AnyKeyedBook, gift: Record, part: int | None) -> Openings:
+def _openings(db: Connection, opened: AnyKeyedBook, gift: Record | BareRecord, part: int | None) -> Openings:
     """What opens the name in the gift's record; nothing when the vault has none (or has it no more)."""
-    donor = donor_of(gift.entry, part)
+    donor = donor_of(gift.entry, part) if isinstance(gift, Record) else None
     found = None if donor is None else read.vault_values(db, opened.code, gift.index, donor.tag).get("name")
     subject = None if found is None else read.subject(db, opened.code, found[0])
     if donor is None or found is None or subject is None:
@@ -311,3 +313,29 @@ def _openings(db: Connection, opened: AnyKeyedBook, gift: Record, part: int | No
     row = SealedRow(donor.tag, "name", *found)
     value = opened.vault.open(row, SubjectRow(found[0], *subject))
     return {"name": {"r": value.r.hex(), "value": value.value}}
+
+
+def make_qr(opened: AnyKeyedBook, index: int) -> str:
+    """The text of the QR code that proves one record, under the checkpoint that a bundle would take.
+
+    Raises Rejected(NO_SUCH_RECORD, NOT_CHECKPOINTED, TOO_LARGE when no QR code holds it), QueryFailed.
+    """
+    with reading(opened.engine) as db:
+        body = read.body(db, opened.code, index) if index >= 0 else None
+        if body is None:
+            raise Rejected(Reason.NO_SUCH_RECORD, index=index)
+        note, key = _checkpoint(db, opened, index, None)
+        size = parse_checkpoint(split_note(note.encode())[0]).size
+        try:
+            path = prove_inclusion(index, size, read.tree_reader(db, opened.code))
+        except LookupError as error:
+            raise QueryFailed(f"the stored hashes are not whole: {error}") from error
+    try:
+        text = write_qr(body, make_proof(index, path, note.encode()))
+    except ProofFailed as error:
+        raise Rejected(Reason.TOO_LARGE, "too much for a QR code", field="index", index=index) from error
+    try:
+        check_qr(text, key)
+    except BundleFalse as error:
+        raise QueryFailed(f"the QR code of record {index} does not hold: {error}") from error
+    return text

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from api.cli import ask, papers, proofs, setup, witness, work
+from api.cli import ask, bundle, papers, proofs, setup, witness, work
 from api.cli.session import MISUSE, UNKNOWN, command, fail
 from api.words import failure
 
@@ -72,6 +72,8 @@ def build() -> typer.Typer:
     command(app)(proofs.verify)
     command(app)(proofs.checkpoint)
     command(app)(proofs.prove)
+    command(app)(bundle.bundle)
+    command(app)(bundle.qr)
     command(app)(proofs.check)
     command(app)(proofs.tiles)
     command(app)(ask.trace)

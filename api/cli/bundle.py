@@ -1,0 +1,176 @@
+"""Commands that give a proof to take home: bundle, qr; and what `sovang check` says of both."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli.figures import amount
+from api.cli.session import FINDINGS, Answer, Misuse, Session
+
+if TYPE_CHECKING:
+    from audit.checks_bundle import BundleFalse, CheckedBundle
+    from ledger.log.checkpoint import Checkpoint
+    from ledger.log.note import VerifierKey
+    from ledger.log.policy import Judged, Policy
+
+BUNDLE_START = b'{"checkpoint":'
+"""How a bundle begins: its keys are in order."""
+QR_START = b"SV1:"
+
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Tệp kết quả — output file")]
+
+CANNOT_SHOW = (
+    "Không chứng minh được ngoại tuyến: quy tắc R gán đúng những lần dùng này cho khoản này, và sau mốc niêm phong có "
+    "thay đổi gì — "
+    "cannot be shown offline: that rule R gives just these uses to this gift, and what came after the checkpoint"
+)
+
+
+def bundle(
+    session: Session,
+    gift: Annotated[int, typer.Argument(help="Số bản ghi của khoản ủng hộ — index of the gift")],
+    output: Output = None,
+    part: Annotated[int | None, typer.Option(help="Phong bì hoặc khoản thứ mấy, từ 0 — which gift of a sheet")] = None,
+    name: Annotated[bool, typer.Option("--name", help="Kèm tên người ủng hộ — with the donor's name")] = False,
+) -> Answer:
+    """Viết gói bằng chứng: khoản ủng hộ đã làm được gì — write the donor's bundle: what a gift did, proven."""
+    from audit.bundle import make_bundle
+    from ledger.files import write_durably
+
+    data = make_bundle(session.opened, gift, part, name=name)
+    stem = f"{session.opened.code}-{gift}" + ("" if part is None else f"-{part}")
+    path = output or Path(f"{stem}.sovang-bundle")
+    write_durably(path, data, private=name)
+    said = {"path": str(path), "index": gift, "part": part, "bytes": len(data)}
+    return Answer(said, (f"Đã viết — written: {path} ({len(data)} byte)",))
+
+
+def qr(
+    session: Session,
+    index: Annotated[int, typer.Argument(help="Số bản ghi — index of the record")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Tệp .svg, .png hoặc .txt — output file")
+    ] = None,
+) -> Answer:
+    """Viết mã QR chứa một bản ghi và bằng chứng — write the QR code of one record and its proof."""
+    from audit.bundle import make_qr
+    from ledger.files import write_durably
+
+    path = output or Path(f"{session.opened.code}-{index}.svg")
+    form = path.suffix.lower().removeprefix(".")
+    if form not in ("svg", "png", "txt"):
+        raise Misuse("tên tệp kết thúc bằng .svg, .png hoặc .txt — the file's name ends in .svg, .png or .txt")
+    text = make_qr(session.opened, index)
+    version, image = qr_image(text, form)
+    write_durably(path, text.encode() if form == "txt" else image)
+    said = {"path": str(path), "index": index, "characters": len(text), "version": version}
+    return Answer(said, (f"Đã viết — written: {path} ({len(text)} ký tự / characters, QR {version})",))
+
+
+def qr_image(text: str, form: str) -> tuple[int, bytes]:
+    """(version, bytes) of the code as `svg` or `png`; with `txt` just the version."""
+    import io
+
+    import segno
+
+    # Level L: a misread code gives other bytes, and no other bytes pass the check.
+    code = segno.make_qr(text, error="l", mode="alphanumeric", boost_error=False)
+    out = io.BytesIO()
+    if form != "txt":
+        code.save(out, kind=form, scale=4, border=4)
+    assert isinstance(code.version, int)
+    return code.version, out.getvalue()
+
+
+def bundle_answer(data: bytes, key: "VerifierKey", policy: "Policy | None" = None) -> Answer:
+    """What `sovang check` says of a bundle."""
+    from audit.checks_bundle import BundleFalse, check_bundle
+
+    try:
+        checked = check_bundle(data, key, policy)
+    except BundleFalse as error:
+        return _false(error)
+    document = {
+        "ok": True,
+        "index": checked.gift,
+        "findings": [],
+        "part": checked.part,
+        "issuer": checked.issuer,
+        "fund": checked.fund,
+        "minor": checked.amount.minor,
+        "unit": checked.amount.unit,
+        "received_on": checked.received_on,
+        "name": checked.name,
+        "uses": [
+            {"index": u.index, "kind": u.kind, "day": u.day, "minor": u.minor, "goods": u.goods} for u in checked.uses
+        ],
+        "held": [{"account": h.account, "minor": h.minor, "goods": h.goods} for h in checked.held],
+        "refunded_minor": checked.refunded_minor,
+        "records": list(checked.records),
+        **_sealed(checked.checkpoint, checked.judged),
+    }
+    return Answer(
+        document, ("ĐÚNG — genuine", *_told(checked), _seal_line(checked.checkpoint, checked.judged), CANNOT_SHOW)
+    )
+
+
+def qr_answer(text: str, key: "VerifierKey", policy: "Policy | None" = None) -> Answer:
+    """What `sovang check` says of the text of a QR code."""
+    from audit.checks_bundle import BundleFalse, check_qr
+
+    try:
+        checked = check_qr(text.removesuffix("\n"), key, policy)
+    except BundleFalse as error:
+        return _false(error)
+    record = checked.body.decode()
+    document = {"ok": True, "index": checked.index, "findings": [], "record": record}
+    document |= _sealed(checked.checkpoint, checked.judged)
+    lines = ("ĐÚNG — the record is in the log", record, _seal_line(checked.checkpoint, checked.judged))
+    return Answer(document, lines)
+
+
+def _false(error: "BundleFalse") -> Answer:
+    finding = {"kind": error.reason, "detail": str(error)}
+    return Answer({"ok": False, "index": None, "findings": [finding]}, (f"SAI — FALSE: {error}",), code=FINDINGS)
+
+
+def _sealed(checkpoint: "Checkpoint", judged: "Judged") -> dict[str, Any]:
+    return {
+        "origin": checkpoint.origin,
+        "size": checkpoint.size,
+        "root": checkpoint.root.hex(),
+        "cosigned": judged.cosigned,
+    }
+
+
+def _seal_line(checkpoint: "Checkpoint", judged: "Judged") -> str:
+    said = f"Mốc niêm phong / checkpoint: {checkpoint.size} bản ghi / records, {checkpoint.origin}"
+    return said + (f"; làm chứng / witnessed by {', '.join(judged.cosigned)}" if judged.cosigned else "")
+
+
+def _told(checked: "CheckedBundle") -> list[str]:
+    part = "" if checked.part is None else f", phần / part {checked.part}"
+    unit = checked.amount.unit
+    day = "—" if checked.received_on is None else f"{checked.received_on:%d/%m/%Y}"
+    lines = [
+        f"{checked.issuer}: khoản / gift {checked.gift}{part}, {amount(checked.amount.minor, unit)}, "
+        f"nguồn / fund {checked.fund}, ngày / day {day}",
+    ]
+    if checked.name is not None:
+        lines.append(f"Người ủng hộ / donor: {checked.name}")
+    for use in checked.uses:
+        # A hidden delivery says the province and the month, nothing nearer.
+        where = use.commune or (f"tỉnh / province {use.province}" if use.province else "")
+        when = "" if use.day is None else f"{use.day:%m/%Y}" if use.province else f"{use.day:%d/%m/%Y}"
+        what = " ".join(filter(None, (use.activity or use.kind, where)))
+        used = amount(use.minor, unit) + _pieces(use.goods, unit)
+        lines.append(f"- đã dùng / used {used}: {what}, {when}, bản ghi / record {use.index}")
+    lines += [f"- còn giữ / held {amount(h.minor, unit)}{_pieces(h.goods, unit)}: {h.account}" for h in checked.held]
+    if checked.refunded_minor:
+        lines.append(f"- đã hoàn hoặc đảo / given back or reversed {amount(checked.refunded_minor, unit)}")
+    return lines
+
+
+def _pieces(goods: dict[str, int], unit: str) -> str:
+    return "".join(f" = {count} {of}" for of, count in goods.items() if of != unit)
