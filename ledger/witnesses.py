@@ -64,7 +64,7 @@ class Asked:
     detail: str = ""
 
 
-class Witnessed(Protocol):
+class CosignedLog(Protocol):
     """What asking needs of a log: its policy, its proofs, and the lines that were kept."""
 
     def policy(self) -> Policy | None:
@@ -109,7 +109,7 @@ class StoredLog:
 class Witnesses:
     """The witnesses of one log, as it names them itself. Clock and transport are handed in."""
 
-    def __init__(self, log: Witnessed, clock: Callable[[], datetime], send: Send | None = None) -> None:
+    def __init__(self, log: CosignedLog, clock: Callable[[], datetime], send: Send | None = None) -> None:
         self._log = log
         self._clock = clock
         self._send = send or http_send
