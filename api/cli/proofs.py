@@ -1,5 +1,8 @@
-"""Commands of the auditor and the donor: verify, checkpoint, prove, check, tiles."""
+"""Commands of the auditor and the donor: verify, checkpoint, prove, check, tiles, bench."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,31 +19,68 @@ def verify(
     database: Annotated[
         bool, typer.Option("--database", help="So từng dòng lưu trữ — compare every stored row")
     ] = False,
+    policy: Annotated[
+        Path | None, typer.Option(help="Chính sách bên làm chứng của bạn — your own witness policy (C2SP tlog-policy)")
+    ] = None,
+    max_age: Annotated[
+        int | None, typer.Option(min=1, help="Tuổi tối đa của chữ ký làm chứng, giây — oldest quorum allowed, seconds")
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Kiểm tiếp từ lần trước, rồi lưu lại — go on from the last audit, and keep it")
+    ] = None,
 ) -> Answer:
     """Kiểm toán toàn sổ — the full audit: leaves, chain, root, rules of money, and with --database every row."""
+    from datetime import UTC, datetime
+
     from api.words import verdict
+    from ledger.files import write_durably
     from ledger.log.note import VerifierKey
 
     saved = None if since is None else since.read_bytes()
+    asked: dict[str, Any] = {
+        "saved": saved,
+        "policy": _policy(policy),
+        "max_age_seconds": max_age,
+        "state": state.read_bytes() if state is not None and state.exists() else None,
+        "keep_state": state is not None,
+    }
     if tiles is not None:
         from audit.verify import verify_tiles
 
         if vkey is None:
             raise Misuse("--tiles cần --vkey đã ghim — needs the pinned --vkey; a key the server offers proves nothing")
-        report = verify_tiles(tiles, VerifierKey.parse(_text_or_file(vkey)), saved=saved)
+        report = verify_tiles(tiles, VerifierKey.parse(_text_or_file(vkey)), at=datetime.now(UTC), **asked)
     else:
         from audit.database import verify_folder
 
         pinned = None if vkey is None else VerifierKey.parse(_text_or_file(vkey))
-        report = verify_folder(session.home, session.book_kept(), database=database, saved=saved, vkey=pinned)
-    document = report.to_json()
+        report = verify_folder(session.home, session.book_kept(), database=database, vkey=pinned, **asked)
+    # Only a whole book is gone on from; a broken one is read from the beginning until it is whole again.
+    keeps = state is not None and report.whole and report.state is not None
+    if state is not None and keeps:
+        write_durably(state, report.state or b"")
+    document = report.to_json() | ({} if state is None else {"state_kept": keeps})
+    witnessed = "" if report.witnessed_at is None else f", đủ bên làm chứng lúc / witnessed at {report.witnessed_at}"
+    if report.cosignature_age_seconds is not None:
+        witnessed += f" ({report.cosignature_age_seconds} s)"
+    states = report.states
     lines = [
         " — ".join(verdict(ok=report.ok, whole=report.whole)),
         f"{report.size} bản ghi / records, root {report.root}, {report.seconds:.2f} s",
+        f"đã ghi / recorded {states.recorded}, đã niêm phong / checkpointed {states.checkpointed}, "
+        f"đã làm chứng / witnessed {states.witnessed}{witnessed}",
         *(f"- {finding}" for finding in report.findings),
         *(f"Không loại trừ được — cannot exclude: {sentence}" for sentence in report.cannot_exclude),
     ]
+    if state is not None:
+        lines.append(f"Đã lưu để kiểm tiếp — kept: {state}" if keeps else f"KHÔNG lưu — NOT kept: {state}")
     return Answer(document, lines, code=DONE if report.ok else FINDINGS)
+
+
+def _policy(file: Path | None) -> Any:
+    from ledger.log.policy import parse_policy
+
+    return None if file is None else parse_policy(file.read_bytes().decode("utf-8", "surrogateescape"))
 
 
 def _text_or_file(text: str) -> str:
@@ -88,20 +128,259 @@ def prove(
 
 def check(
     session: Session,
-    file: Annotated[Path, typer.Argument(help="Giấy PDF hoặc tệp .tlog-proof — a PDF or proof")],
+    file: Annotated[
+        Path, typer.Argument(help="Giấy PDF, bằng chứng, mốc, gói hoặc chứng cứ rẽ nhánh — any proof we make")
+    ],
     vkey: Annotated[str | None, typer.Option(help="Khóa công khai đã ghim — the pinned public key, or a file")] = None,
     record_file: Annotated[
         Path | None, typer.Option("--record", help="Bản ghi, nếu bằng chứng không kèm — the record's bytes")
     ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="So với sổ hiện nay: thư mục hoặc URL — the log as it is now: home, tiles or URL")
+    ] = None,
+    policy: Annotated[Path | None, typer.Option(help="Chính sách bên làm chứng — a witness policy")] = None,
+    fork_out: Annotated[
+        Path | None, typer.Option(help="Nơi viết chứng cứ khi sổ rẽ nhánh — where evidence of a fork is written")
+    ] = None,
 ) -> Answer:
-    """Kiểm tra ngoại tuyến một giấy chứng nhận hoặc bằng chứng — check a paper or proof offline."""
+    """Kiểm tra ngoại tuyến một giấy chứng nhận, bằng chứng hoặc mốc — check a paper, proof or checkpoint offline."""
     from ledger.log.note import VerifierKey
 
     data = file.read_bytes()
     key = VerifierKey.parse(_text_or_file(vkey)) if vkey is not None else _own_key(session)
+    asked = _policy(policy)
+    form, note = _form_of(data)
+    if form == "fork":
+        return _check_fork(data, key)
+    if form == "paper":
+        answer = _check_paper(session, data, key, ask_home=vkey is None)
+    elif form == "proof":
+        answer = _check_proof(data, key, None if record_file is None else record_file.read_bytes())
+    elif form == "bundle":
+        answer = _check_bundle(data, key, asked)
+    elif form == "qr":
+        answer = _check_qr(data, key, asked)
+    else:
+        answer = _check_checkpoint(data, key)
+    if note is None:
+        return answer
+    if asked is not None:
+        answer = _with_witnesses(answer, note, key, asked)
+    if against is not None:
+        answer = _against(session, answer, note, key, against, fork_out or Path(f"{file.stem}.sovang-fork"))
+    return answer
+
+
+def _form_of(data: bytes) -> tuple[str, bytes | None]:
+    """What a file is, by what stands in it, and the checkpoint it carries, if that can be read."""
+    import json
+
+    from certificates.attach import attached
+    from ledger.log.merkle import ProofFailed
+    from ledger.log.proof import HEADER, parse_proof
+
+    def checkpoint_of(proof: bytes) -> bytes | None:
+        try:
+            return parse_proof(proof).checkpoint
+        except ProofFailed:
+            return None
+
     if data[:5] == b"%PDF-":
-        return _check_paper(session, data, key, ask_home=vkey is None)
-    return _check_proof(data, key, None if record_file is None else record_file.read_bytes())
+        return "paper", checkpoint_of(attached(data).get("paper.tlog-proof", b""))
+    if data.startswith(b"SV1:"):
+        return "qr", None
+    if data.startswith(b"{"):
+        try:
+            said = json.loads(data)
+        except (ValueError, RecursionError):
+            said = {}
+        if str(said.get("format")).startswith("sovang-fork/"):
+            return "fork", None
+        note = said.get("checkpoint")
+        return "bundle", note.encode("utf-8", "surrogatepass") if isinstance(note, str) else None
+    if data.startswith(HEADER.encode()):
+        return "proof", checkpoint_of(data)
+    return "checkpoint", data
+
+
+def _check_fork(data: bytes, key: Any) -> Answer:
+    from audit.fork import check_fork
+
+    fork = check_fork(data, key)
+    document = {
+        "ok": True,
+        "findings": [],
+        "origin": fork.newer.origin,
+        "older": {"size": fork.older.size, "root": fork.older.root.hex()},
+        "newer": {"size": fork.newer.size, "root": fork.newer.root.hex()},
+    }
+    lines = (
+        "CHỨNG CỨ ĐÚNG: chủ khóa đã ký hai lịch sử khác nhau — genuine: the owner of this key signed two histories",
+        f"{fork.newer.origin}: {fork.older.size} và/and {fork.newer.size} bản ghi / records",
+    )
+    return Answer(document, lines)
+
+
+def _check_checkpoint(data: bytes, key: Any) -> Answer:
+    from ledger.log.checkpoint import open_checkpoint
+
+    signed = open_checkpoint(data, key)[0]
+    document = {
+        "ok": True,
+        "findings": [],
+        "origin": signed.origin,
+        "size": signed.size,
+        "root": signed.root.hex(),
+    }
+    return Answer(document, ("ĐÚNG — signed by this key", f"{signed.origin}: {signed.size} bản ghi / records"))
+
+
+def _check_bundle(data: bytes, key: Any, policy: Any) -> Answer:
+    from audit.checks_bundle import check_bundle
+
+    shown = check_bundle(data, key, policy)
+    document = {
+        "ok": True,
+        "findings": [],
+        "index": shown.gift,
+        "part": shown.part,
+        "issuer": shown.issuer,
+        "fund": shown.fund,
+        "minor": shown.amount.minor,
+        "unit": shown.amount.unit,
+        "received_on": shown.received_on,
+        "name": shown.name,
+        "uses": [
+            {"index": u.index, "kind": u.kind, "minor": u.minor, "unit": u.unit, "goods": u.goods} for u in shown.uses
+        ],
+        "refunded_minor": shown.refunded_minor,
+        "origin": shown.checkpoint.origin,
+        "size": shown.checkpoint.size,
+        "root": shown.checkpoint.root.hex(),
+    }
+    unit = shown.amount.unit
+    lines = [
+        f"ĐÚNG — genuine: {shown.issuer}",
+        f"Khoản ủng hộ / gift {shown.gift}: {shown.amount.minor} {unit}, nguồn / fund {shown.fund}",
+        *(f"- bản ghi / record {use.index} ({use.kind}): {use.minor} {use.unit}" for use in shown.uses),
+        *(f"- còn ở / held at {held.account}: {held.minor} {unit}" for held in shown.held),
+        BUNDLE_LIMIT,
+    ]
+    return Answer(document, lines)
+
+
+BUNDLE_LIMIT = (
+    "Không chứng minh được bằng gói này: quy tắc phân chia gán đúng các khoản chi này cho món quà này; "
+    "cần kiểm toán toàn sổ — not shown: that the rule gives just these uses to this gift; that needs the whole book"
+)
+
+
+def _check_qr(data: bytes, key: Any, policy: Any) -> Answer:
+    from audit.checks_bundle import check_qr
+
+    shown = check_qr(data.decode("ascii", "replace").strip(), key, policy)
+    document = {
+        "ok": True,
+        "findings": [],
+        "index": shown.index,
+        "origin": shown.checkpoint.origin,
+        "size": shown.checkpoint.size,
+        "root": shown.checkpoint.root.hex(),
+        "record": shown.body.decode(),
+    }
+    return Answer(document, ("ĐÚNG — the record is in the log", shown.body.decode()))
+
+
+def _found(answer: Answer, kind: str, line: str, **more: Any) -> Answer:
+    """The answer with one finding more."""
+    document = answer.document | more | {"ok": False, "findings": [*answer.document["findings"], {"kind": kind}]}
+    return replace(answer, document=document, lines=(line, *answer.lines), code=FINDINGS)
+
+
+def _with_witnesses(answer: Answer, note: bytes, key: Any, policy: Any) -> Answer:
+    from ledger.log.note import NoteRejected
+
+    try:
+        judged = policy.judge(note, key)
+    except NoteRejected as error:
+        if error.reason not in ("no_known_signature", "log_signature_missing"):
+            raise
+        return answer  # a bundle under a later key: its own check has asked for the quorum
+    document = answer.document | {"cosigned": judged.cosigned, "witnessed": judged.quorum}
+    answer = replace(answer, document=document)
+    if judged.quorum:
+        return answer
+    line = "CHƯA ĐỦ BÊN LÀM CHỨNG — NOT WITNESSED: the checkpoint lacks the quorum of the policy given"
+    return _found(answer, "NOT_WITNESSED", line)
+
+
+def _against(session: Session, answer: Answer, note: bytes, key: Any, where: str, evidence: Path) -> Answer:
+    """The answer, held against the log as it is now: a home, a published folder or an address."""
+    from audit.fork import compare
+    from ledger.files import write_durably
+    from ledger.log.checkpoint import open_checkpoint
+    from ledger.log.note import NoteRejected
+
+    with _log_now(session, where) as now:
+        if now is None:
+            return answer
+        note_now, read = now
+        try:
+            open_checkpoint(note, key)
+            compared = compare(note, note_now, read, key)
+        except NoteRejected as error:
+            if error.reason not in ("no_known_signature", "log_signature_missing"):
+                raise
+            raise Misuse(
+                "hai mốc không cùng một khóa: hãy kiểm toán bằng sovang verify --since — "
+                "the two are not of one key; a key was replaced: audit with `sovang verify --since`"
+            ) from error
+    more = {"now": {"size": compared.now.size, "root": compared.now.root.hex()}}
+    if compared.fork is not None:
+        write_durably(evidence, compared.fork)
+        line = f"RẼ NHÁNH — FORKED: sổ hiện nay không nối tiếp mốc này; chứng cứ / evidence: {evidence}"
+        return _found(answer, "FORKED", line, evidence=str(evidence), **more)
+    if compared.rolled_back:
+        # Not a fork proof, and not called one: an old checkpoint stays true for ever.
+        both = evidence.with_suffix(".sovang-rollback")
+        write_durably(both, note + b"\n" + note_now)
+        line = (
+            f"LÙI VỀ BẢN CŨ — ROLLED BACK: nay chỉ có {compared.now.size} bản ghi, khóa đã ký {compared.kept.size}. "
+            f"Hai mốc giữ ở / both notes kept in {both}: they prove that the key signed the larger size; that the "
+            "smaller one was shown later is your own testimony"
+        )
+        return _found(answer, "ROLLED_BACK", line, evidence=str(both), **more)
+    return replace(answer, document=answer.document | more)
+
+
+@contextmanager
+def _log_now(session: Session, where: str) -> Iterator[tuple[bytes, Any] | None]:
+    """(newest checkpoint, reader of its tree) of a home or a published log; None for a book without a checkpoint."""
+    if "://" in where or (Path(where) / "checkpoint").is_file():
+        from audit.sources import SourceUnavailable, TilesSource
+        from ledger.log.checkpoint import parse_checkpoint
+        from ledger.log.note import split_note
+        from ledger.log.tiles import TileRejected
+
+        source = TilesSource(where)
+        note = next(iter(source.checkpoints()))[1]
+        try:
+            yield note, source.reader(parse_checkpoint(split_note(note)[0]).size)
+        except (FileNotFoundError, TileRejected) as error:
+            raise SourceUnavailable(f"tile: {error}") from error
+        return
+    from audit.queries import QueryFailed
+    from ledger.store import read
+    from ledger.store.engine import reading
+
+    session = replace(session, home_path=Path(where), _opened=None)
+    session.need_home()
+    with reading(session.opened.engine) as db:
+        kept = read.newest_checkpoint(db, session.opened.code)
+        try:
+            yield None if kept is None else (kept.encode(), read.tree_reader(db, session.opened.code))
+        except LookupError as error:
+            raise QueryFailed(f"stored hashes are missing: {error}") from error
 
 
 NOT_IN_BOOK = (

@@ -191,12 +191,16 @@ def _kind_of(error: Exception) -> tuple[int, str]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from api.serve import ServeRefused
+    from audit.checks_bundle import BundleFalse
+    from audit.fork import NoFork
     from audit.queries import QueryFailed
+    from audit.saved import StateRejected
     from audit.sources import SourceUnavailable
     from audit.witness import StoreFailed
     from certificates.check import PaperFalse
     from ledger.log.merkle import ProofFailed
     from ledger.log.note import NoteRejected
+    from ledger.log.policy import PolicyRejected
     from ledger.log.tiles import TileRejected
     from ledger.record import RecordMalformed
     from ledger.signing import SignerRefused
@@ -209,6 +213,10 @@ def _kind_of(error: Exception) -> tuple[int, str]:
         (PaperFalse, FINDINGS, "PAPER_FALSE"),
         (ProofFailed, FINDINGS, "PROOF_FAILED"),
         (NoteRejected, FINDINGS, "NOTE_REJECTED"),
+        (NoFork, FINDINGS, "NO_FORK"),
+        (BundleFalse, FINDINGS, "BUNDLE_FALSE"),
+        (StateRejected, UNKNOWN, "STATE_REJECTED"),
+        (PolicyRejected, MISUSE, "POLICY_REJECTED"),
         (TileRejected, FINDINGS, "TILE_REJECTED"),
         (RecordMalformed, FINDINGS, "RECORD_MALFORMED"),
         (VaultDamaged, FINDINGS, "VAULT_DAMAGED"),

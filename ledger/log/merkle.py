@@ -202,16 +202,46 @@ def verify_consistency(
         if old_root != new_root:
             raise ProofFailed("root_differs", f"two roots for one size {old_size}")
         return
+    # If the old tree is perfect, its root is the first node and the proof does not repeat it.
+    path = (old_root, *proof) if old_size & (old_size - 1) == 0 else proof
+    if not proof:
+        raise ProofFailed("proof_too_short")
+    old_node, new_node = _roots(old_size, new_size, path)
+    if old_node != old_root:
+        raise ProofFailed("old_root_differs", f"size {old_size}")
+    if new_node != new_root:
+        raise ProofFailed("root_differs", f"size {new_size}")
+
+
+def prove_prefix(old_size: int, new_size: int, read: Reader) -> tuple[bytes, ...]:
+    """A consistency proof whose first hash is always of the old tree: also when that tree is perfect, where
+    RFC 6962 leaves its root out. So both roots follow from it. `old_size` is below `new_size`."""
+    proof = prove_consistency(old_size, new_size, read)
+    if old_size & (old_size - 1) == 0:
+        return (read(old_size.bit_length() - 1, 0), *proof)
+    return proof
+
+
+def prefix_roots(old_size: int, new_size: int, path: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The roots (of the first `old_size` leaves, of all `new_size`) that follow from such a path.
+
+    Raises ProofFailed when it is not as long as these sizes demand (RFC 9162 2.1.4.2, with the roots told
+    instead of compared).
+    """
+    _check_sizes(old_size, new_size)
+    _check_hashes(path)
+    if not path or old_size == new_size:
+        raise ProofFailed("proof_too_long" if path else "proof_too_short")
+    return _roots(old_size, new_size, path)
+
+
+def _roots(old_size: int, new_size: int, path: Sequence[bytes]) -> tuple[bytes, bytes]:
     place, last = old_size - 1, new_size - 1
     while place & 1:
         place >>= 1
         last >>= 1
-    # If the old tree is perfect, its root is the first node and the proof does not repeat it.
-    nodes = [old_root, *proof] if place == 0 else list(proof)
-    if not proof:
-        raise ProofFailed("proof_too_short")
-    old_node = new_node = nodes[0]
-    for node in nodes[1:]:
+    old_node = new_node = path[0]
+    for node in path[1:]:
         if last == 0:
             raise ProofFailed("proof_too_long")
         if place & 1 or place == last:
@@ -226,10 +256,7 @@ def verify_consistency(
         last >>= 1
     if last != 0:
         raise ProofFailed("proof_too_short")
-    if old_node != old_root:
-        raise ProofFailed("old_root_differs", f"size {old_size}")
-    if new_node != new_root:
-        raise ProofFailed("root_differs", f"size {new_size}")
+    return old_node, new_node
 
 
 def _split(size: int) -> int:
