@@ -23,15 +23,18 @@ from ledger.files import sync_folder, write_durably
 from ledger.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.log.merkle import ProofFailed, prove_inclusion, verify_inclusion
 from ledger.log.note import NoteRejected, split_note
+from ledger.log.policy import Policy
 from ledger.log.proof import make_proof
 from ledger.log.tiles import TILE_WIDTH, encode_bundle, encode_tile, entries_path, tile_path
 from ledger.record import leaf_of
 from ledger.refusals import Reason, Rejected
+from ledger.rotation import log_keys
 from ledger.store import read, tables
 from ledger.store.append import SealedRow, SubjectRow
 from ledger.store.engine import reading
 from ledger.text import fold
 from ledger.vault.seal import Vault, VaultDamaged
+from ledger.witnesses import StoredLog
 
 PAGE = 512
 
@@ -293,9 +296,10 @@ def write_tiles(book: AnyBook, folder: Path) -> int:
     """Writes the log up to its newest checkpoint as tlog-tiles; returns that size.
 
     Hashes are computed from the stored bytes. Every file appears whole and durable (temporary file, fsync,
-    rename, fsync of the folder) and `checkpoint` comes last, so that a reader never sees a size whose tiles are
-    not there. A full tile that exists with other bytes, or a root that is not the signed one, stops everything:
-    QueryFailed, and the published checkpoint stays. Raises Rejected(NOT_CHECKPOINTED).
+    rename, fsync of the folder) and `checkpoint` comes after the tiles, so that a reader never sees a size whose
+    tiles are not there; last `checkpoint.witnessed`, the newest with the quorum of the book's own witnesses, if any.
+    A full tile that exists with other bytes, or a root that is not the signed one, stops everything: QueryFailed,
+    and the published checkpoint stays. Raises Rejected(NOT_CHECKPOINTED).
     """
     with reading(book.engine) as db:
         note = read.newest_checkpoint(db, book.code)
@@ -316,7 +320,24 @@ def write_tiles(book: AnyBook, folder: Path) -> int:
         if tree.root() != checkpoint.root:
             raise QueryFailed("the records changed while they were read")
         writer.keep("checkpoint", note.encode(), full=False)
+        witnessed = _newest_witnessed(db, book, StoredLog(book.engine, book.code).policy())
+        if witnessed is not None:
+            writer.keep("checkpoint.witnessed", witnessed, full=False)
     return checkpoint.size
+
+
+def _newest_witnessed(db: Connection, book: AnyBook, policy: Policy | None) -> bytes | None:
+    """The newest checkpoint with the quorum of the book's own policy."""
+    if policy is None:
+        return None
+    keys = log_keys(db, book.code)
+    for size, note in read.cosigned_checkpoints(db, book.code):
+        for key in reversed(keys):
+            with suppress(NoteRejected, LookupError):
+                judged = policy.judge(note.encode(), key)
+                if judged.quorum and read.frontier_at(db, book.code, size).root() == judged.checkpoint.root:
+                    return note.encode()
+    return None
 
 
 def _bundles(db: Connection, book: str, size: int) -> Iterator[list[bytes]]:
