@@ -17,6 +17,8 @@ whole rule book: `sovang verify` must find it, others say good and that they did
 import json
 import sys
 import tempfile
+import unicodedata
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -24,22 +26,29 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
+from certificates.attach import attach
 from ledger.log.note import SigningKey
+from tests.certificates.test_attach import page
+from tests.ledger.saying import MILK
 from tests.verifiers.making import (
     Files,
     Log,
     Record,
     Story,
     b64,
+    base45,
     canonical,
     checkpoint_text,
+    consistency,
     cosigned,
+    deflate,
     edited,
     following,
     gift_entry,
     invent,
     leaf,
     posting,
+    replaced,
     root,
     sign,
     tile_files,
@@ -605,7 +614,1125 @@ def _nested(depth: int) -> object:
     return value
 
 
-SECTIONS: list[Callable[[Table], None]] = [log_sizes, log_checkpoints, log_records]
+def log_canonical(t: Table) -> None:
+    """Bytes that say the same, or nearly, and are not the record."""
+    records = t.story.records
+    at = t.story.find("interest_received")
+    body = records[at].decode()
+    fund = t.story.find("fund_opened")
+    named = records[fund].decode()
+
+    def bad(name: str, raw: bytes | str, why: str, place: int = at) -> None:
+        data = raw.encode() if isinstance(raw, str) else raw
+        assert data != records[place], name
+        t.tiles(f"canonical-{name}", replaced(records, place, data), False, f"NOT_CANONICAL or MALFORMED: {why}")
+
+    def future(name: str, value: str, why: str) -> None:
+        raw = following(records, {"kind": "gold_poured", "x": "@"})[-1].decode().replace('"@"', value)
+        t.tiles(
+            f"canonical-{name}",
+            [*records, raw.encode("utf-8", "surrogatepass")],
+            False,
+            f"NOT_CANONICAL or MALFORMED: {why}",
+        )
+
+    bad("space", body.replace('","', '", "', 1), "a space")
+    bad("newline", body + "\n", "a line end behind it")
+    bad("leading-space", " " + body, "a space before it")
+    bad("bom", "\ufeff" + body, "a byte order mark")
+    bad("garbage", body + "x", "something behind it")
+    bad("two-values", body + body, "two values")
+    bad("cut", body[:-1], "its last byte is missing")
+    bad("empty", "", "no bytes")
+    bad("list", f"[{body}]", "a list")
+    bad("text", json.dumps(body), "a text")
+    bad("nul", body + "\0", "a zero byte behind it")
+    bad("order", body.replace('"v":1}', "}").replace("{", '{"v":1,', 1).replace(",}", "}"), "keys in another order")
+    bad("twice", body.replace('"v":1}', '"v":1,"v":1}'), "a key twice")
+    bad("twice-inside", body.replace('"minor":3210', '"minor":3210,"minor":3210', 1), "a key twice inside")
+    bad("fraction", body.replace("3210", "3210.0"), "a fraction")
+    bad("exponent", body.replace("3210", "321e1"), "an exponent")
+    bad("leading-zero", body.replace("3210", "03210"), "a leading zero")
+    bad("plus", body.replace("3210", "+3210"), "a plus")
+    bad("escaped-letter", body.replace('"kind"', '"\\u006bind"'), "a letter escaped in a key")
+    bad("escaped-slash", body.replace("ke-toan/", "ke-toan\\/"), "a slash escaped")
+    bad("trailing-comma", body.replace('"v":1}', '"v":1,}'), "a comma too many")
+    bad("single-quotes", body.replace('"', "'"), "single quotes")
+    bad("comment", body.replace("{", "{/**/", 1), "a comment")
+    bad("utf16", body.encode("utf-16"), "UTF-16")
+    bad("latin1", named.encode().replace("ồ".encode(), b"\xf4"), "Latin-1", fund)
+    bad("nfd", unicodedata.normalize("NFD", named), "NFD", fund)
+    bad(
+        "escaped-vietnamese",
+        json.dumps(json.loads(named), sort_keys=True, separators=(",", ":")),
+        "letters escaped",
+        fund,
+    )
+    bad("overlong", named.encode().replace(b"/", b"\xc0\xaf"), "overlong UTF-8", fund)
+    future("minus-zero", "-0", "-0")
+    future("integer-2-53", str(2**53), "2^53")
+    future("integer-minus-2-53", str(-(2**53)), "-2^53")
+    future("integer-long", "9" * 5000, "5,000 digits")
+    future("nan", "NaN", "NaN")
+    future("infinity", "-Infinity", "-Infinity")
+    future("float-small", "1e-7", "a fraction")
+    future("nested-33", canonical(_nested(31)).decode(), "33 levels")
+    future("nested-far", "[" * 20_000 + "]" * 20_000, "20,000 levels")
+    future("nested-open", "[" * 30_000, "brackets that never close")
+    future("unassigned", '"\u0378"', "a code point that is not assigned")
+    future("noncharacter", '"\ufdd0"', "a noncharacter")
+    future("noncharacter-plane", '"\U0001ffff"', "a noncharacter")
+    future("surrogate-escaped", '"\\ud800"', "a lone surrogate, escaped")
+    future("pair-escaped", '"\\ud83d\\ude00"', "a surrogate pair in place of the character")
+    future("surrogate-raw", '"\ud800"', "a lone surrogate in UTF-8")
+    future("control-raw", '"\x01"', "a control character as it is")
+    future("capital-escape", '"\\u001F"', "capitals in an escape")
+    future("long-escape", '"\\u000a"', "a long escape for a short one")
+    future("delete-escape", '"\\u007f"', "U+007F escaped")
+    future("key-beyond-ascii", '{"ổ":1}', "a key beyond ASCII")
+    future("key-order", '{"b":1,"a":2}', "keys in another order inside")
+    future("combining-after-escape", '"\\n\u0303a\u0301"', "not NFC")
+
+
+KEY2 = "the table's second key"
+
+
+def _second(t: Table, seed: str = KEY2) -> SigningKey:
+    return SigningKey.from_seed(t.story.origin, sha256(seed.encode()).digest())
+
+
+def handed_over(
+    records: Sequence[bytes], old: SigningKey, new: SigningKey, *, compromised: bool = False, **changed: Any
+) -> list[bytes]:
+    """The records and a key replacement."""
+    word = "compromise" if compromised else "rotation"
+    text = f"sovang key replacement v1\n{old.name}\n{old.vkey}\n{new.vkey}\n{word}\n".encode()
+    entry = {
+        "compromised": compromised,
+        "kind": "key_replaced",
+        "new_key": new.vkey,
+        "new_signature": b64(new.sign(text)),
+        "old_key": old.vkey,
+        **({} if compromised else {"old_signature": b64(old.sign(text))}),
+    }
+    entry |= changed
+    return following(records, {name: value for name, value in entry.items() if value is not None})
+
+
+def more_gifts(records: Sequence[bytes], number: int) -> list[bytes]:
+    out = list(records)
+    for _ in range(number):
+        out = following(out, *gift_entry(len(out)))
+    return out
+
+
+def log_keys(t: Table) -> None:
+    """A key takes another's place."""
+    first, second, third = t.story.key, _second(t), _second(t, "the third")
+    one = handed_over(t.story.records, first, second)
+    size = len(one)
+    after = more_gifts(one, 3)
+    twice = more_gifts(handed_over(after, second, third), 2)
+    broken = more_gifts(handed_over(t.story.records, first, second, compromised=True), 3)
+
+    def put(
+        name: str, records: Sequence[bytes], signers: Sequence[SigningKey], good: bool, why: str, **more: Any
+    ) -> None:
+        t.tiles(f"key-{name}", records, good, why, note=sign(Log(list(records), first).text(), *signers), **more)
+
+    put("old-pinned", after, [second], True, "pinned to the first key, signed by the second")
+    put("new-pinned", after, [second], True, "pinned to the second key", vkey=second.vkey)
+    put("at-the-size-both", one, [first, second], True, "the checkpoint of the replacement, signed by both")
+    put("at-the-size-old", one, [first], True, "the checkpoint of the replacement, signed by the old key")
+    put("at-the-size-new", one, [second], True, "the checkpoint of the replacement, signed by the new key")
+    put("at-the-size-new-pinned", one, [first], True, "signed by the old key, pinned to the new", vkey=second.vkey)
+    put("before", after[: size - 1], [first], True, "a size before the replacement")
+    for name, key in (("first", first), ("second", second), ("third", third)):
+        put(f"twice-{name}", twice, [third], True, f"two replacements, pinned to the {name} key", vkey=key.vkey)
+    put("compromised-new-pinned", broken, [second], True, "after a compromise, pinned to the new key", vkey=second.vkey)
+    put("closed", after, [first], False, "KEY_CLOSED: the old key signs after it was closed")
+    put("closed-new-pinned", after, [first], False, "KEY_CLOSED: the same, pinned to the new key", vkey=second.vkey)
+    put("too-early", t.story.records, [second], False, "CHECKPOINT_INVALID: a key that the book never named")
+    put("not-the-books", after, [third], False, "CHECKPOINT_INVALID: a third key")
+    put(
+        "pinned-not-the-books",
+        after,
+        [second],
+        False,
+        "KEY_DIFFERS: the pinned key is none of the chain",
+        vkey=third.vkey,
+    )
+    put(
+        "pinned-signs-not-the-books",
+        after,
+        [third],
+        False,
+        "KEY_DIFFERS: signed by a pinned key the book does not know",
+        vkey=third.vkey,
+    )
+    put("wrong-beside", after, [], False, "CHECKPOINT_INVALID: no signature of the key in force")
+    put("compromised", broken, [second], False, "KEY_COMPROMISED: pinned to the key that was lost")
+    put("compromised-thief", broken, [first], False, "KEY_COMPROMISED: the thief signs on")
+    put("twice-then-closed", twice, [second], False, "KEY_CLOSED: the second key signs after it was closed")
+    wrong = b64(bytes(64))
+    for name, changed in (
+        ("no-old-signature", {"old_signature": None}),
+        ("wrong-old-signature", {"old_signature": wrong}),
+        ("wrong-new-signature", {"new_signature": wrong}),
+        ("signature-spelling", {"new_signature": wrong.rstrip("=")}),
+        ("another-old-key", {"old_key": third.vkey}),
+        ("same-key", {"new_key": first.vkey}),
+        ("word", {"compromised": True}),
+        ("no-new-key", {"new_key": "nothing"}),
+    ):
+        forged = more_gifts(handed_over(t.story.records, first, second, **changed), 3)
+        put(f"forged-{name}", forged, [second], False, "REFUSED: a key replacement that nobody signed so")
+    stranger = SigningKey.from_seed("sovang/other", sha256(b"x").digest())
+    put(
+        "forged-other-name",
+        more_gifts(handed_over(t.story.records, first, stranger), 3),
+        [stranger],
+        False,
+        "REFUSED: the new key has another name",
+    )
+    old = Log(t.story.records, first)
+    put("since-before", after, [second], True, "--since is signed by the old key", since=old.note())
+    put(
+        "since-before-new-pinned",
+        after,
+        [second],
+        True,
+        "--since by the old key, pinned to the new",
+        since=old.note(),
+        vkey=second.vkey,
+    )
+
+
+def two_of_three(t: Table, quorum: str = "quorum two\n") -> str:
+    names = [f"witness w{n} {witness(n).vkey}\n" for n in (1, 2, 3)]
+    return f"log {t.story.key.vkey}\n{''.join(names)}group two 2 w1 w2 w3\n{quorum}"
+
+
+def log_witnesses(t: Table) -> None:
+    """Cosignatures and policies."""
+    log = t.log
+    w1, w2, w3 = witness(1), witness(2), witness(3)
+    two = cosigned(log.note(), (w1, SEEN), (w2, SEEN + 5))
+    policy = two_of_three(t)
+
+    def put(name: str, note: bytes, good: bool, why: str, policy: str = policy, **more: Any) -> None:
+        t.tiles(f"witness-{name}", log.records, good, why, note=note, policy=policy, **more)
+
+    put("two-of-three", two, True, "2 of 3")
+    put("all-three", cosigned(two, (w3, SEEN)), True, "3 of 3")
+    put("stranger-beside", cosigned(two, (witness(7), SEEN)), True, "a witness nobody asked for")
+    put("quorum-none", log.note(), True, "a policy that asks for nobody", two_of_three(t, "quorum none\n"))
+    put("quorum-single", cosigned(log.note(), (w3, SEEN)), True, "one witness by name", two_of_three(t, "quorum w3\n"))
+    put(
+        "comments",
+        two,
+        True,
+        "spaces, tabs, comments, addresses",
+        "# chính sách\n\n"
+        + policy.replace("witness w1", " \twitness\tw1").replace(w2.vkey, w2.vkey + " https://w2.example/"),
+    )
+    nested = policy.replace("quorum two", f"witness press {witness(4).vkey}\ngroup both all two press\nquorum both")
+    put("groups", cosigned(two, (witness(4), SEEN)), True, "a group of a group and a witness", nested)
+    put("any", cosigned(log.note(), (w2, SEEN)), True, "any of three", policy.replace("group two 2", "group two any"))
+    put("exactly-in-time", cosigned(log.note(), (w1, SEEN), (w2, SEEN)), True, "two at one moment")
+    put("one", cosigned(log.note(), (w1, SEEN)), False, "NOT_WITNESSED: one short")
+    put("none", log.note(), False, "NOT_WITNESSED: nobody")
+    put("one-twice", cosigned(log.note(), (w1, SEEN), (w1, SEEN + 9)), False, "NOT_WITNESSED: one witness twice")
+    put("groups-short", two, False, "NOT_WITNESSED: the press is missing", nested)
+    put(
+        "all-short",
+        two,
+        False,
+        "NOT_WITNESSED: all three are asked for",
+        policy.replace("group two 2", "group two all"),
+    )
+    double = policy.replace("group two 2 w1 w2 w3", f"witness w1b {w1.vkey}\ngroup two 2 w1 w1b")
+    put("one-key-two-names", cosigned(log.note(), (w1, SEEN)), False, "one key under two names is one witness", double)
+    named = witness(1)
+    again = type(named)(name="witness.example/other", seed=named.seed)
+    put(
+        "one-key-two-key-names",
+        cosigned(log.note(), (w1, SEEN), (again, SEEN)),
+        False,
+        "one key under two key names is one witness",
+        policy.replace("group two 2 w1 w2 w3", f"witness w1b {again.vkey}\ngroup two 2 w1 w1b"),
+    )
+    put("no-time", cosigned(log.note(), (w1, SEEN), (w2, 0)), False, "NOT_WITNESSED: a line without a time")
+    last = two.rindex(b" ") + 1
+    spoilt = two[:last] + bytes(two[last:]).replace(
+        two[last + 20 : last + 21], b"A" if two[last + 20 : last + 21] != b"A" else b"B"
+    )
+    put("wrong-line", spoilt, False, "COSIGNATURE_INVALID: a listed witness's line is wrong")
+    other = Log(log.records[:-1], log.key).text().encode()
+    stolen = (
+        log.note()
+        + w1.cosign(other.decode().encode(), SEEN).line().encode()
+        + w2.cosign(log.text().encode(), SEEN).line().encode()
+    )
+    put("line-of-another-checkpoint", stolen, False, "COSIGNATURE_INVALID: a line taken from another checkpoint")
+    early = int(datetime(2026, 8, 1, tzinfo=UTC).timestamp())
+    put(
+        "before-the-records",
+        cosigned(log.note(), (w1, early), (w2, early)),
+        False,
+        "RECORD_AFTER_WITNESS: records later than their witness",
+    )
+    for name, text in (
+        ("no-quorum", policy.replace("quorum two\n", "")),
+        ("two-quorums", policy + "quorum w1\n"),
+        ("unknown-member", policy.replace("w1 w2 w3", "w1 w2 w9")),
+        ("member-twice", policy.replace("w1 w2 w3", "w1 w1 w2")),
+        ("threshold-0", policy.replace("group two 2", "group two 0")),
+        ("threshold-4", policy.replace("group two 2", "group two 4")),
+        ("keyword", policy + "wittness w5 x\n"),
+        ("key", policy.replace(w1.vkey, w1.vkey[:-4])),
+        ("log-key-as-witness", policy.replace(w1.vkey, t.story.key.vkey)),
+        ("quorum-unknown", policy.replace("quorum two", "quorum three")),
+        ("quorum-first", "quorum two\n" + policy.replace("quorum two\n", "")),
+        ("name-taken", policy.replace("group two", "group w1").replace("quorum two", "quorum w1")),
+        ("named-none", policy.replace("group two", "group none").replace("quorum two", "quorum none")),
+        ("control", policy.replace("quorum two", "quorum two\r")),
+    ):
+        put(f"policy-{name}", two, False, "not a policy", text)
+    # a newer checkpoint that is not witnessed yet, the last witnessed one beside it
+    grown = more_gifts(log.records, 4)
+    files = {"checkpoint": Log(grown, log.key).note(), **tile_files(log.records), **tile_files(grown)}
+    t.put(
+        "tiles",
+        "witness-beside",
+        {**files, "checkpoint.witnessed": two},
+        True,
+        "TAIL_NOT_WITNESSED: open",
+        policy=policy,
+    )
+    t.put(
+        "tiles",
+        "witness-beside-short",
+        {**files, "checkpoint.witnessed": cosigned(log.note(), (w1, SEEN))},
+        False,
+        "NOT_WITNESSED: the one beside it lacks the quorum too",
+        policy=policy,
+    )
+    forked = edited(log.records, 24, lambda r: r.update(reference="x/y"))
+    fork = cosigned(Log(forked, log.key).note(), (w1, SEEN), (w2, SEEN))
+    t.put(
+        "tiles",
+        "witness-beside-fork",
+        {**files, "checkpoint.witnessed": fork},
+        False,
+        "ROOT_DIFFERS: what was witnessed is another history",
+        policy=policy,
+    )
+    longer = cosigned(Log(more_gifts(grown, 1), log.key).note(), (w1, SEEN), (w2, SEEN))
+    t.put(
+        "tiles",
+        "witness-beside-longer",
+        {**files, "checkpoint.witnessed": longer},
+        False,
+        "ROLLED_BACK: what was witnessed is longer than what is shown",
+        policy=policy,
+    )
+
+
+def log_since(t: Table) -> None:
+    """A checkpoint kept from before."""
+    log = t.log
+    forked = Log(edited(log.records, 24, lambda r: r.update(reference="x/y")), log.key)
+    longer = Log(more_gifts(log.records, 2), log.key)
+
+    def put(name: str, records: Sequence[bytes], since: bytes, good: bool, why: str) -> None:
+        t.tiles(f"since-{name}", records, good, why, since=since)
+
+    for size in (1, 2, 31, 32, 33, len(log.records)):
+        put(f"{size}", log.records, log.note(size), True, f"the first {size} records are still there")
+    put("long-256", long(t.story, 513), Log(long(t.story, 256), log.key).note(), True, "256 of 513")
+    put("rewritten", forked.records, log.note(30), False, "FORKED: the true key has signed another history")
+    put("rewritten-same-size", forked.records, log.note(), False, "FORKED: another history of the same size")
+    put("rewritten-before", forked.records, log.note(24), True, "rewritten only after what was kept")
+    put("cut", log.records, longer.note(), False, "ROLLED_BACK: the tail was cut off")
+    put("cut-to-one", log.records[:1], log.note(), False, "ROLLED_BACK: all but the first record was cut off")
+    put("not-signed", log.records, sign(log.text(30), _second(t)), False, "CHECKPOINT_INVALID: kept, but not the log's")
+    put("no-note", log.records, b"x", False, "CHECKPOINT_INVALID: what was kept is no checkpoint")
+    text = checkpoint_text("sovang/other", 30, root(log.leaves[:30]))
+    put("other-origin", log.records, sign(text, log.key), False, "CHECKPOINT_INVALID: of another log")
+
+
+def log_rules(t: Table) -> None:
+    """What only the whole rule book can see."""
+    records, find = t.story.records, t.story.find
+
+    def put(name: str, changed: Sequence[bytes], why: str) -> None:
+        t.tiles(f"rules-{name}", changed, True, why, rules_only=True)
+
+    def field(name: str, kind: str, change: Callable[[Record], object], why: str) -> None:
+        put(name, edited(records, find(kind), change), why)
+
+    interest = "interest_received"
+    field("postings-doubled", interest, lambda r: r.update(postings=r["postings"] * 2), "POSTINGS_DIFFER: said twice")
+    field("postings-none", interest, lambda r: r.update(postings=[]), "POSTINGS_DIFFER: none")
+    field("postings-order", interest, lambda r: r["postings"].reverse(), "POSTINGS_DIFFER: in another order")
+    field(
+        "postings-other-fund",
+        interest,
+        lambda r: r["postings"][0].update(destination="fund:sua"),
+        "POSTINGS_DIFFER: another fund",
+    )
+    field(
+        "postings-other-sum",
+        interest,
+        lambda r: [p["amount"].update(minor=9) for p in r["postings"]],
+        "POSTINGS_DIFFER: another sum",
+    )
+    field("entry-more", interest, lambda r: r["entry"].update(memo="x"), "MALFORMED: a field the kind does not have")
+    field("entry-less", interest, lambda r: r["entry"].pop("parts"), "MALFORMED: a field is missing")
+    field("entry-null", "gift_received", lambda r: r["entry"].update(statement=None), "MALFORMED: null")
+    field("day-to-come", interest, lambda r: r["entry"].update(received_on="2027-01-01"), "REFUSED: a day to come")
+    field("day-long-ago", interest, lambda r: r["entry"].update(received_on="1989-12-31"), "REFUSED: before 1990")
+    field("number-skipped", "certificate_issued", lambda r: r["entry"].update(number=7), "REFUSED: not the next number")
+    field("scope-small", "delivered", lambda r: r["entry"]["scope"].update(heads=3), "REFUSED: an open scope below k")
+    again = json.loads(records[find("place_opened")])["entry"]
+    put("opened-twice", following(records, again), "REFUSED: a place opened twice")
+    put("no-such-fund", following(records, *gift_entry(1, fund="khong-co")), "REFUSED: a fund that was never opened")
+    order = json.loads(records[find("payment_ordered")])
+    put("order-twice", following(records, order["entry"], order["postings"]), "REFUSED: an order twice")
+    much = {
+        **json.loads(records[find("allocated")])["entry"],
+        "allocation": "pb-9",
+        "amount": {"minor": 10**12, "unit": "VND"},
+    }
+    put(
+        "overdrawn",
+        following(records, much, [posting(10**12, "fund:sua", "allocated:pb-9")]),
+        "REFUSED: more than the fund has",
+    )
+    turned = json.loads(records[find("reversed")])
+    put("reversed-twice", following(records, turned["entry"], turned["postings"]), "REFUSED: reversed twice")
+
+
+def proofs(t: Table) -> None:
+    """Proofs of single records."""
+    log = t.log
+    whole = Log(long(t.story, 257), log.key)
+    for size, indexes in (
+        (1, [0]),
+        (2, [0, 1]),
+        (3, [0, 2]),
+        (7, [3, 4, 6]),
+        (59, [0, 15, 31, 32, 57, 58]),
+        (256, [255]),
+        (257, [0, 255, 256]),
+    ):
+        part = Log(whole.records[:size], log.key)
+        for index in indexes:
+            t.put("proof", f"size-{size}-{index}", part.proof(index), True, f"record {index} of {size}")
+    bare = log.proof(15, extra=False)
+    t.put("proof", "record-beside", bare, True, "the record in a file of its own", record=log.records[15])
+    t.put(
+        "proof",
+        "other-extra",
+        log.proof(15).replace(b64(log.records[15]).encode(), b64(b"x").encode()),
+        True,
+        "extra data that is not the record; the record beside it counts",
+        record=log.records[15],
+    )
+    t.put(
+        "proof",
+        "cosigned",
+        log.proof(15, cosigned(log.note(), (witness(1), SEEN), (witness(2), SEEN))),
+        True,
+        "2 of 3",
+        policy=two_of_three(t),
+    )
+    t.put("proof", "extension", log.proof(15, log.note(None, "more")), True, "an extension line")
+    t.put(
+        "proof",
+        "future-kind",
+        Log(following(log.records, {"kind": "gold_poured"}), log.key).proof(59),
+        True,
+        "a kind unknown",
+    )
+
+    def bad(name: str, data: bytes, why: str, **more: Any) -> None:
+        t.put("proof", name, data, False, why, **more)
+
+    right = log.proof(15)
+    head, _, note = right.partition(b"\n\n")
+    lines = head.decode().split("\n")
+    extra, hashes = lines[1], lines[3:]
+
+    def text(*body: str, header: str = "c2sp.org/tlog-proof@v1") -> bytes:
+        return "\n".join([header, *body]).encode() + b"\n\n" + note
+
+    bad(
+        "short-of-witnesses",
+        log.proof(15, cosigned(log.note(), (witness(1), SEEN))),
+        "NOT_WITNESSED",
+        policy=two_of_three(t),
+    )
+    bad("no-record", bare, "the record is not there")
+    bad("another-record", bare, "another record", record=log.records[16])
+    bad("record-longer", bare, "a byte more", record=log.records[15] + b"\n")
+    bad("record-empty", bare, "no bytes", record=b"")
+    bad("record-65536", bare, "too long for a record", record=b"x" * 65_536)
+    bad("hash-missing", text(extra, "index 15", *hashes[:-1]), "too short")
+    bad("hash-more", text(extra, "index 15", *hashes, hashes[0]), "too long")
+    bad("hash-none", text(extra, "index 15"), "too short")
+    bad("hash-order", text(extra, "index 15", *reversed(hashes)), "in another order")
+    bad("hash-bit", text(extra, "index 15", b64(bytes(32)), *hashes[1:]), "another hash")
+    bad("hash-short", text(extra, "index 15", b64(bytes(31)), *hashes[1:]), "31 bytes")
+    bad("hash-spelling", text(extra, "index 15", _unused_bits(hashes[0]), *hashes[1:]), "unused bits")
+    bad("hash-space", text(extra, "index 15", hashes[0] + " ", *hashes[1:]), "a space behind")
+    bad("hash-64", text(extra, "index 15", *[hashes[0]] * 64), "64 hashes")
+    for name, index in (
+        ("16", "16"),
+        ("14", "14"),
+        ("59", "59"),
+        ("zero-first", "015"),
+        ("minus", "-15"),
+        ("huge", "9" * 30),
+        ("empty", ""),
+        ("word", "x"),
+        ("wrapped", str(15 + 2**64)),
+    ):
+        bad(f"index-{name}", text(extra, f"index {index}", *hashes), "another index")
+    bad("index-missing", text(extra, *hashes), "no index line")
+    bad("index-twice", text(extra, "index 15", "index 15", *hashes), "two index lines")
+    bad("extra-after", text("index 15", extra, *hashes), "extra data behind the index")
+    bad("extra-empty", text("extra ", "index 15", *hashes), "empty extra data", record=log.records[15])
+    bad(
+        "extra-spelling",
+        text(extra.rstrip("="), "index 15", *hashes) if extra.endswith("=") else text(extra + "=", "index 15", *hashes),
+        "base64",
+    )
+    bad(
+        "extra-65537",
+        text(f"extra {b64(bytes(65_537))}", "index 15", *hashes),
+        "too much extra data",
+        record=log.records[15],
+    )
+    bad("header-v2", text(extra, "index 15", *hashes, header="c2sp.org/tlog-proof@v2"), "another version")
+    bad("header-none", right.partition(b"\n")[2], "no header")
+    bad("crlf", right.replace(b"\n", b"\r\n"), "carriage returns")
+    bad("no-blank", head + b"\n" + note, "no empty line")
+    bad("no-note", head + b"\n\n", "no checkpoint")
+    bad("empty", b"", "an empty file")
+    bad("junk", bytes(range(256)), "junk")
+    bad("truncated", right[:-20], "cut off")
+    bad("bom", b"\xef\xbb\xbf" + right, "a byte order mark")
+    bad("signature", log.proof(15, sign(log.text(), _second(t))), "signed by another key")
+    bad("vkey", right, "pinned to another key", vkey=_second(t).vkey)
+    bad("origin", log.proof(15, sign(checkpoint_text("sovang/other", 59, root(log.leaves)), log.key)), "another origin")
+    bad("root", log.proof(15, sign(checkpoint_text(log.key.name, 59, bytes(32)), log.key)), "another root")
+    bad(
+        "size-of-more",
+        log.proof(15, sign(checkpoint_text(log.key.name, 600, root(log.leaves)), log.key)),
+        "another size",
+    )
+    moved = Log(replaced(log.records, 15, log.records[15].replace(b'"index":15', b'"index":16')), log.key)
+    bad("record-says-another-index", moved.proof(15), "OUT_OF_SEQUENCE: the record says another index")
+    spaced = Log(replaced(log.records, 15, log.records[15].replace(b'":', b'": ', 1)), log.key)
+    bad("record-not-canonical", spaced.proof(15), "NOT_CANONICAL")
+    junk = Log(replaced(log.records, 15, b"not a record"), log.key)
+    bad("record-is-none", junk.proof(15), "MALFORMED")
+    inner = Log(log.records, log.key)
+    node_text = inner.leaves[14] + inner.leaves[15]
+    bad("node-as-leaf", text("index 7", *hashes[1:]), "an inner node shown as a leaf", record=b"\x01" + node_text)
+
+
+def qrs(t: Table) -> None:
+    """A record and its proof on paper."""
+    log = t.log
+
+    def packed(data: bytes) -> bytes:
+        return b"SV1:" + base45(deflate(data)).encode()
+
+    for index in (15, 0, 58, t.story.find("gift_received", 2)):
+        good = packed(log.records[index] + b"\n" + log.proof(index, extra=False))
+        t.put("qr", f"record-{index}", good, True, f"record {index}")
+    inside = log.records[15] + b"\n" + log.proof(15, extra=False)
+    good = packed(inside)
+    seen = cosigned(log.note(), (witness(1), SEEN), (witness(2), SEEN))
+    t.put(
+        "qr",
+        "cosigned",
+        packed(log.records[15] + b"\n" + log.proof(15, seen, extra=False)),
+        True,
+        "2 of 3",
+        policy=two_of_three(t),
+    )
+
+    def bad(name: str, data: bytes, why: str, **more: Any) -> None:
+        t.put("qr", name, data, False, why, **more)
+
+    bad("short-of-witnesses", good, "NOT_WITNESSED", policy=two_of_three(t))
+    bad("prefix", b"SV2:" + good[4:], "another version")
+    bad("no-prefix", good[4:], "no prefix")
+    bad("small-letters", good.lower(), "small letters")
+    bad("letter-lost", good[:-1], "a letter lost")
+    bad("letter-more", good + b"0", "a letter too many")
+    bad("three-letters-lost", good[:40] + good[43:], "a group lost")
+    bad("group-too-large", good[:4] + b":::" + good[7:], "a group beyond 65,535")
+    bad("empty", b"SV1:", "nothing inside")
+    bad("extra", packed(log.records[15] + b"\n" + log.proof(15)), "a proof with extra data")
+    bad("no-record", packed(b"\n" + log.proof(15, extra=False)), "no record")
+    bad("no-proof", packed(log.records[15]), "no proof")
+    bad("another-record", packed(log.records[16] + b"\n" + log.proof(15, extra=False)), "another record")
+    bad(
+        "another-index",
+        packed(log.records[16] + b"\n" + log.proof(16, extra=False).replace(b"index 16", b"index 15")),
+        "another index",
+    )
+    bad("zlib", b"SV1:" + base45(zlib.compress(inside)).encode(), "a zlib header")
+    bad("behind", b"SV1:" + base45(deflate(inside) + b"x").encode(), "bytes behind the stream")
+    bad("cut", b"SV1:" + base45(deflate(inside)[:-8]).encode(), "the stream is cut off")
+    bad("bomb", packed(b" " * 10_000_000 + inside), "unpacks to too much")
+    bad("vkey", good, "pinned to another key", vkey=_second(t).vkey)
+
+
+def forks(t: Table) -> None:
+    """Two checkpoints that contradict each other, and some that do not."""
+    log = t.log
+    other = Log(edited(log.records, 15, lambda r: r.update(reference="x/y")), log.key)
+    longer = Log(more_gifts(other.records, 9), log.key)
+
+    def made(older: bytes, newer: bytes, path: Sequence[bytes], **changed: Any) -> bytes:
+        return canonical(
+            {
+                "format": "sovang-fork/1",
+                "newer": newer.decode(),
+                "older": older.decode(),
+                "path": [b64(value) for value in path],
+                **changed,
+            }
+        )
+
+    def grown(size: int, newer: Log) -> list[bytes]:
+        """The consistency proof with the old root always written first."""
+        path = consistency(size, newer.leaves)
+        return path if size & (size - 1) else [root(newer.leaves[:size]), *path]
+
+    t.put("fork", "same-size", made(log.note(), other.note(), []), True, "two roots of one size")
+    for size in (16, 17, 32, 40, 59):
+        t.put(
+            "fork",
+            f"older-{size}",
+            made(log.note(size), longer.note(), grown(size, longer)),
+            True,
+            f"{size} records rewritten",
+        )
+
+    def bad(name: str, data: bytes, why: str, **more: Any) -> None:
+        t.put("fork", name, data, False, why, **more)
+
+    right = made(log.note(40), longer.note(), grown(40, longer))
+    bad("no-fork", made(log.note(), log.note(), []), "one checkpoint twice")
+    bad("honest-growth", made(other.note(40), longer.note(), grown(40, longer)), "the newer continues the older")
+    bad("honest-growth-power", made(other.note(32), longer.note(), grown(32, longer)), "the newer continues the older")
+    bad("before-the-change", made(log.note(8), longer.note(), grown(8, longer)), "nothing was changed yet")
+    bad("same-size-with-path", made(log.note(), other.note(), [bytes(32)]), "one size and a path")
+    bad("path-empty", made(log.note(40), longer.note(), []), "no path")
+    bad("path-short", made(log.note(40), longer.note(), grown(40, longer)[:-1]), "too short")
+    bad("path-long", made(log.note(40), longer.note(), [*grown(40, longer), bytes(32)]), "too long")
+    bad("path-other", made(log.note(40), longer.note(), [bytes(32), *grown(40, longer)[1:]]), "leads to another root")
+    bad(
+        "path-power-without-root",
+        made(log.note(32), longer.note(), grown(32, longer)[1:]),
+        "the old root is not written first",
+    )
+    bad("turned", made(longer.note(), log.note(40), grown(40, longer)), "older and newer exchanged")
+    bad(
+        "older-empty",
+        made(sign(checkpoint_text(log.key.name, 0, root([])), log.key), longer.note(), []),
+        "an empty tree contradicts nothing",
+    )
+    bad(
+        "unsigned",
+        made(sign(log.text(40), _second(t)), longer.note(), grown(40, longer)),
+        "the older is not signed by the pinned key",
+    )
+    bad(
+        "newer-unsigned",
+        made(log.note(40), sign(longer.text(), _second(t)), grown(40, longer)),
+        "the newer is not signed by the pinned key",
+    )
+    bad("vkey", right, "pinned to another key", vkey=_second(t).vkey)
+    bad(
+        "origin",
+        made(
+            sign(checkpoint_text("sovang/other", 40, root(log.leaves[:40])), log.key), longer.note(), grown(40, longer)
+        ),
+        "another origin",
+    )
+    bad("format", made(log.note(40), longer.note(), grown(40, longer), format="sovang-fork/2"), "another format")
+    bad("more", made(log.note(40), longer.note(), grown(40, longer), why="x"), "a field too many")
+    bad("not-canonical", right.replace(b":", b": ", 1), "not canonical")
+    bad("newline", right + b"\n", "a line end behind it")
+    bad("truncated", right[:-9], "cut off")
+    bad(
+        "spelling",
+        right.replace(b64(grown(40, longer)[0]).encode(), _unused_bits(b64(grown(40, longer)[0])).encode()),
+        "unused bits",
+    )
+
+
+def bundle_of(t: Table, log: Log, indexes: Sequence[int], note: bytes | None = None, **changed: Any) -> dict[str, Any]:
+    """The bundle of the first gift: 500,000 for milk, part of it used, part given back."""
+    find = t.story.find
+    made = {
+        "checkpoint": (log.note() if note is None else note).decode(),
+        "format": "sovang-bundle/1",
+        "gift": {"index": find("gift_received")},
+        "openings": {},
+        "records": [{"path": [b64(h) for h in log.path(i)], "record": log.records[i].decode()} for i in indexes],
+        "trace": {
+            "amount": {"minor": 500_000, "unit": "VND"},
+            "fund": "sua",
+            "held": [{"account": "allocated:pb-1", "goods": {}, "minor": 75_000, "unit": "VND"}],
+            "refunded_minor": 20_000,
+            "uses": [
+                {"goods": {MILK: 25}, "index": find("delivered"), "minor": 125_000, "unit": "VND"},
+                {"goods": {}, "index": find("delivered", 1), "minor": 280_000, "unit": "VND"},
+            ],
+        },
+    }
+    return {**made, **changed}
+
+
+def bundles(t: Table) -> None:
+    """One gift and what it did."""
+    log, find = t.log, t.story.find
+    way = [
+        0,
+        find("gift_received"),
+        find("allocated"),
+        find("payment_ordered"),
+        find("money_advanced"),
+        find("payment_ordered", 1),
+        find("money_advanced", 2),
+        find("purchased"),
+        find("goods_issued"),
+        find("delivered"),
+        find("delivered", 1),
+        find("gift_refunded"),
+    ]
+    way.sort()
+    _, whole_gift, opening = t.story.papers["whole"]
+    seen = cosigned(log.note(), (witness(1), SEEN), (witness(2), SEEN))
+
+    def held(account: str, minor: int, unit: str = "VND") -> dict[str, Any]:
+        return {"account": account, "goods": {}, "minor": minor, "unit": unit}
+
+    def unused(minor: int, fund: str) -> dict[str, Any]:
+        return {
+            "amount": {"minor": minor, "unit": "VND"},
+            "fund": fund,
+            "held": [held(f"fund:{fund}", minor)],
+            "refunded_minor": 0,
+            "uses": [],
+        }
+
+    def good(name: str, value: object, why: str, **more: Any) -> None:
+        t.put("bundle", name, value if isinstance(value, bytes) else canonical(value), True, why, **more)
+
+    def bad(name: str, value: object, why: str, **more: Any) -> None:
+        t.put("bundle", name, value if isinstance(value, bytes) else canonical(value), False, why, **more)
+
+    right = bundle_of(t, log, way)
+    good("milk", right, "used, held and given back")
+    good("cosigned", bundle_of(t, log, way, seen), "2 of 3", policy=two_of_three(t))
+    good("all-records", bundle_of(t, log, range(len(log.records))), "the whole book inside")
+    good(
+        "unused",
+        bundle_of(t, log, [0, whole_gift], gift={"index": whole_gift}, trace=unused(900_000, "sua")),
+        "nothing used yet",
+    )
+    good(
+        "named",
+        bundle_of(t, log, [0, whole_gift], gift={"index": whole_gift}, trace=unused(900_000, "sua"), openings=opening),
+        "the name opened",
+    )
+    sheet, batch = find("cash_sheet_received"), find("gateway_settled")
+    good(
+        "envelope",
+        bundle_of(
+            t,
+            log,
+            [0, sheet],
+            gift={"index": sheet, "part": 1},
+            trace=unused(50_000, "chung"),
+            openings=t.story.papers["sheet"][2],
+        ),
+        "one envelope",
+    )
+    good(
+        "batch",
+        bundle_of(
+            t,
+            log,
+            [0, batch],
+            gift={"index": batch, "part": 0},
+            trace=unused(120_000, "sua"),
+            openings=t.story.papers["batch"][2],
+        ),
+        "one gift of a batch",
+    )
+    good(
+        "sheet-whole",
+        bundle_of(t, log, [0, sheet], gift={"index": sheet}, trace=unused(150_000, "chung")),
+        "the whole sheet",
+    )
+    brought = find("balance_brought")
+    spent = {
+        "amount": {"minor": 1_000_000, "unit": "VND"},
+        "fund": "chung",
+        "held": [held("fund:chung", 980_000)],
+        "refunded_minor": 0,
+        "uses": [{"goods": {}, "index": find("management_spent"), "minor": 20_000, "unit": "VND"}],
+    }
+    good(
+        "brought-costs",
+        bundle_of(t, log, [0, brought, find("management_spent")], gift={"index": brought}, trace=spent),
+        "costs of a fund",
+    )
+    good(
+        "brought-part",
+        bundle_of(t, log, [0, brought], gift={"index": brought, "part": 1}, trace=unused(300_000, "chung")),
+        "one open gift of a brought balance",
+    )
+    interest = find("interest_received")
+    good(
+        "interest", bundle_of(t, log, [0, interest], gift={"index": interest}, trace=unused(3_210, "chung")), "interest"
+    )
+
+    def traced(**changed: Any) -> dict[str, Any]:
+        return {**right, "trace": {**right["trace"], **changed}}
+
+    uses = right["trace"]["uses"]
+    bad("short-of-witnesses", right, "NOT_WITNESSED", policy=two_of_three(t))
+    bad("vkey", right, "CHECKPOINT_INVALID: pinned to another key", vkey=_second(t).vkey)
+    bad("signature", bundle_of(t, log, way, sign(log.text(), _second(t))), "CHECKPOINT_INVALID")
+    bad(
+        "origin",
+        bundle_of(t, log, way, sign(checkpoint_text("sovang/other", 59, root(log.leaves)), log.key)),
+        "CHECKPOINT_INVALID: another origin",
+    )
+    bad("newline", canonical(right) + b"\n", "NOT_CANONICAL: a line end behind it")
+    bad("space", canonical(right).replace(b":", b": ", 1), "NOT_CANONICAL: a space")
+    bad("truncated", canonical(right)[:-10], "NOT_CANONICAL: cut off")
+    bad("format", {**right, "format": "sovang-bundle/2"}, "MALFORMED: another format")
+    bad("more", {**right, "note": "x"}, "MALFORMED: a field too many")
+    for name in ("checkpoint", "gift", "openings", "records", "trace"):
+        bad(f"no-{name}", {key: value for key, value in right.items() if key != name}, f"MALFORMED: no {name}")
+    bad("records-none", {**right, "records": []}, "MALFORMED: no records")
+    bad("records-order", {**right, "records": right["records"][::-1]}, "MALFORMED: in another order")
+    bad("records-twice", {**right, "records": [*right["records"], right["records"][-1]]}, "MALFORMED: one twice")
+    bad("records-no-0", {**right, "records": right["records"][1:]}, "NOT_THE_BOOK: record 0 is missing")
+    # Money of the allocation is reached without the second order; goods of an allocation come from the allocation.
+    spare = {find("payment_ordered", 1), find("money_advanced", 2), find("purchased"), find("gift_refunded")}
+    for place, index in enumerate(way[1:], 1):
+        less = [item for at, item in enumerate(right["records"]) if at != place]
+        if index in spare:
+            good(f"records-no-{index}", {**right, "records": less}, "another way is left")
+        else:
+            bad(f"records-no-{index}", {**right, "records": less}, "a record of the way is missing")
+    spoilt = [dict(item) for item in right["records"]]
+    spoilt[3] = {**spoilt[3], "path": spoilt[3]["path"][:-1]}
+    bad("path-short", {**right, "records": spoilt}, "PROOF_FAILED: too short")
+    spoilt[3] = {**spoilt[3], "path": [b64(bytes(32)), *right["records"][3]["path"][1:]]}
+    bad("path-other", {**right, "records": spoilt}, "PROOF_FAILED: another hash")
+    spoilt[3] = {
+        **right["records"][3],
+        "path": [_unused_bits(right["records"][3]["path"][0]), *right["records"][3]["path"][1:]],
+    }
+    bad("path-spelling", {**right, "records": spoilt}, "MALFORMED: unused bits")
+    spoilt[3] = {**right["records"][3], "record": right["records"][3]["record"].replace("350000", "350001")}
+    bad("record-changed", {**right, "records": spoilt}, "PROOF_FAILED: a record changed")
+    spoilt[3] = {**right["records"][3], "record": "{}"}
+    bad("record-malformed", {**right, "records": spoilt}, "RECORD_MALFORMED")
+    bad("sum-more", traced(refunded_minor=20_001), "SUM_DIFFERS")
+    bad("sum-less", traced(uses=uses[:1]), "SUM_DIFFERS: a use left out")
+    bad("sum-unit", traced(held=[held("allocated:pb-1", 75_000, "USD")]), "SUM_DIFFERS: another unit")
+    bad(
+        "amount-more",
+        traced(amount={"minor": 600_000, "unit": "VND"}, refunded_minor=120_000),
+        "NOT_THE_GIFT: more than the gift",
+    )
+    bad("amount-unit", traced(amount={"minor": 500_000, "unit": "USD"}), "NOT_THE_GIFT: another unit")
+    bad("fund-other", traced(fund="chung"), "NOT_THE_GIFT: another fund")
+    bad("gift-other", {**right, "gift": {"index": find("allocated")}}, "NOT_THE_GIFT: no gift")
+    bad("gift-missing", {**right, "gift": {"index": 5}}, "NOT_THE_GIFT: not inside")
+    bad("gift-part", {**right, "gift": {"index": find("gift_received"), "part": 0}}, "NOT_THE_GIFT: it has no parts")
+    bad("gift-negative", {**right, "gift": {"index": -1}}, "MALFORMED")
+    bad(
+        "part-other",
+        bundle_of(t, log, [0, sheet], gift={"index": sheet, "part": 0}, trace=unused(50_000, "chung")),
+        "NOT_THE_GIFT: the other envelope",
+    )
+    bad(
+        "part-beyond",
+        bundle_of(t, log, [0, sheet], gift={"index": sheet, "part": 2}, trace=unused(50_000, "chung")),
+        "NOT_THE_GIFT: no such envelope",
+    )
+    bad(
+        "part-null",
+        bundle_of(t, log, [0, sheet], gift={"index": sheet, "part": None}, trace=unused(150_000, "chung")),
+        "MALFORMED: null",
+    )
+    bad("use-more-goods", traced(uses=[{**uses[0], "goods": {MILK: 26}}, uses[1]]), "USE_NOT_SHOWN: 26 of 25 pieces")
+    bad(
+        "use-other-goods",
+        traced(uses=[{**uses[0], "goods": {"ao-am-6-8t": 1}}, uses[1]]),
+        "USE_NOT_SHOWN: goods it does not have",
+    )
+    bad("use-goods-as-money", traced(uses=[{**uses[0], "goods": {}}, uses[1]]), "USE_NOT_SHOWN: it used no money")
+    bad(
+        "use-more-money",
+        traced(uses=[{**uses[0], "minor": 75_000}, {**uses[1], "minor": 330_000}]),
+        "USE_NOT_SHOWN: more than it used",
+    )
+    bad(
+        "use-of-no-use",
+        traced(uses=[{**uses[0], "index": find("purchased")}, uses[1]]),
+        "USE_NOT_SHOWN: a purchase is no use",
+    )
+    bad("use-missing", traced(uses=[uses[0], {**uses[1], "index": 50}]), "USE_NOT_SHOWN: not inside")
+    bad("use-order", traced(uses=uses[::-1]), "MALFORMED: in another order")
+    bad("use-negative", traced(uses=[{**uses[0], "minor": -1}, {**uses[1], "minor": 406_000}]), "MALFORMED: negative")
+    bad("use-true", traced(uses=[{**uses[0], "goods": {MILK: True}}, uses[1]]), "MALFORMED: true for a number")
+    bad(
+        "held-twice",
+        traced(held=[held("allocated:pb-1", 25_000), held("allocated:pb-1", 50_000)]),
+        "MALFORMED: one account twice",
+    )
+    costs = {**spent, "amount": {"minor": 500_000, "unit": "VND"}, "fund": "sua", "held": [held("fund:sua", 480_000)]}
+    bad(
+        "no-way",
+        bundle_of(t, log, [0, find("gift_received"), find("management_spent")], trace=costs),
+        "NO_PATH: the costs of another fund",
+    )
+    round_trip = [
+        0,
+        find("gift_received"),
+        find("management_spent"),
+        find("gift_refunded"),
+        brought,
+        find("gift_received", 2),
+    ]
+    bad(
+        "way-by-donors",
+        bundle_of(t, log, sorted(round_trip), trace=costs),
+        "NO_PATH: a refund is no way to another fund",
+    )
+    wrong = {"name": {**opening["name"], "value": "Nguyễn Thị Hòa"}}
+    for name, value in (("other", wrong), ("other-r", {"name": {**opening["name"], "r": "00" * 32}})):
+        bad(
+            f"name-{name}",
+            bundle_of(
+                t, log, [0, whole_gift], gift={"index": whole_gift}, trace=unused(900_000, "sua"), openings=value
+            ),
+            "NAME_DIFFERS",
+        )
+    for name, value in (
+        ("r-short", {"name": {**opening["name"], "r": "00"}}),
+        ("phone", {"phone": opening["name"]}),
+        ("list", []),
+    ):
+        bad(
+            f"openings-{name}",
+            bundle_of(
+                t, log, [0, whole_gift], gift={"index": whole_gift}, trace=unused(900_000, "sua"), openings=value
+            ),
+            "MALFORMED",
+        )
+    nobody = t.story.papers["unnamed"][1]
+    bad(
+        "name-of-nobody",
+        bundle_of(t, log, [0, nobody], gift={"index": nobody}, trace=unused(5_000, "sua"), openings=opening),
+        "NAME_DIFFERS: the record commits to none",
+    )
+
+    # a key replaced after the gift
+    second, third = _second(t), _second(t, "the third")
+    rotated = Log(more_gifts(handed_over(log.records, log.key, second), 3), log.key)
+    at = len(log.records)
+    by_new = sign(rotated.text(), second)
+    good("rotated", bundle_of(t, rotated, [*way, at], by_new), "signed by the key that the pinned one handed over to")
+    good("rotated-new-pinned", bundle_of(t, rotated, way, by_new), "pinned to the new key", vkey=second.vkey)
+    bad("rotated-not-inside", bundle_of(t, rotated, way, by_new), "CHECKPOINT_INVALID: the replacement is not inside")
+    bad("rotated-closed", bundle_of(t, rotated, [*way, at], rotated.note()), "KEY_CLOSED: signed by the old key")
+    lost = Log(more_gifts(handed_over(log.records, log.key, second, compromised=True), 3), log.key)
+    bad("compromised", bundle_of(t, lost, [*way, at], sign(lost.text(), second)), "KEY_COMPROMISED")
+    good(
+        "compromised-new-pinned",
+        bundle_of(t, lost, [*way, at], sign(lost.text(), second)),
+        "pinned to the new key",
+        vkey=second.vkey,
+    )
+    forged = Log(more_gifts(handed_over(log.records, log.key, second, old_signature=b64(bytes(64))), 3), log.key)
+    bad(
+        "chain-forged",
+        bundle_of(t, forged, [*way, at], sign(forged.text(), second)),
+        "KEY_CHAIN_BROKEN: the old key did not sign",
+    )
+    bad(
+        "rotated-third",
+        bundle_of(t, rotated, [*way, at], sign(rotated.text(), third)),
+        "CHECKPOINT_INVALID: a third key",
+    )
+
+
+def papers(t: Table) -> None:
+    """Certificates and receipts in PDF."""
+    log = t.log
+    for name, pdf in t.story.real_pdfs.items():
+        t.put("pdf", f"drawn-{name}", pdf, True, "a paper as the product draws it", vkey=t.story.real_vkey)
+    blank = page()
+
+    def files(name: str = "whole", log: Log = log, note: bytes | None = None) -> Files:
+        paper, gift, opening = t.story.papers[name]
+        made: Files = {"paper.json": canonical({"openings": opening, "template": 1})}
+        for which, index in (("book", 0), ("gift", gift), ("paper", paper)):
+            made[f"{which}.record"] = log.records[index]
+            made[f"{which}.tlog-proof"] = log.proof(index, note, extra=False)
+        return made
+
+    def put(name: str, made: Files, good: bool, why: str, **more: Any) -> None:
+        t.put("pdf", name, attach(blank, made), good, why, **more)
+
+    for name in t.story.papers:
+        put(f"paper-{name}", files(name), True, "a blank page with the attachments")
+    put("more-files", {**files(), "letter.txt": b"hello"}, True, "another file beside them")
+    seen = cosigned(log.note(), (witness(1), SEEN), (witness(2), SEEN))
+    put("cosigned", files(note=seen), True, "2 of 3", policy=two_of_three(t))
+    put(
+        "with-extra",
+        {**files(), "gift.tlog-proof": log.proof(t.story.papers["whole"][1])},
+        True,
+        "a proof with extra data",
+    )
+    put(
+        "unnamed-without-notes",
+        {k: v for k, v in files("unnamed").items() if k != "paper.json"},
+        True,
+        "no name, so nothing to open",
+    )
+
+    def bad(name: str, made: Files, why: str, **more: Any) -> None:
+        put(name, made, False, why, **more)
+
+    right = files()
+    bad("short-of-witnesses", right, "NOT_WITNESSED", policy=two_of_three(t))
+    bad("vkey", right, "pinned to another key", vkey=_second(t).vkey)
+    for name in sorted(right):
+        bad(f"without-{name}", {k: v for k, v in right.items() if k != name}, f"{name} is missing")
+        bad(f"empty-{name}", {**right, name: b""}, f"{name} is empty")
+        bad(
+            f"changed-{name}",
+            {**right, name: right[name].replace(b"6", b"7", 1) if b"6" in right[name] else right[name] + b"x"},
+            f"{name} is changed",
+        )
+    other = files("unnamed")
+    bad(
+        "gift-of-another",
+        {**right, "gift.record": other["gift.record"], "gift.tlog-proof": other["gift.tlog-proof"]},
+        "REFUSED: another gift's record",
+    )
+    bad(
+        "paper-of-another",
+        {**right, "paper.record": other["paper.record"], "paper.tlog-proof": other["paper.tlog-proof"]},
+        "REFUSED: another gift's paper",
+    )
+    bad(
+        "proofs-exchanged",
+        {**right, "gift.tlog-proof": right["paper.tlog-proof"], "paper.tlog-proof": right["gift.tlog-proof"]},
+        "proofs exchanged",
+    )
+    bad(
+        "book-is-gift",
+        {**right, "book.record": right["gift.record"], "book.tlog-proof": right["gift.tlog-proof"]},
+        "record 0 is missing",
+    )
+    bad(
+        "paper-is-gift",
+        {**right, "paper.record": right["gift.record"], "paper.tlog-proof": right["gift.tlog-proof"]},
+        "a gift for a paper",
+    )
+    paper, gift, opening = t.story.papers["whole"]
+    forged = {"name": {**opening["name"], "value": "Trần Văn Giả"}}
+    bad(
+        "name-forged",
+        {**right, "paper.json": canonical({"openings": forged, "template": 1})},
+        "NAME_DIFFERS: a forged name",
+    )
+    bad(
+        "name-r-forged",
+        {**right, "paper.json": canonical({"openings": {"name": {**opening["name"], "r": "11" * 32}}, "template": 1})},
+        "NAME_DIFFERS",
+    )
+    bad(
+        "name-left-out",
+        {**right, "paper.json": canonical({"openings": {}, "template": 1})},
+        "NAME_DIFFERS: the opening is missing",
+    )
+    bad(
+        "name-of-another-field",
+        {**right, "paper.json": canonical({"openings": {"phone": opening["name"]}, "template": 1})},
+        "NAME_DIFFERS",
+    )
+    bad("notes-no-json", {**right, "paper.json": b"not json"}, "NAME_DIFFERS: the notes cannot be read")
+    part = Log(log.records[: paper + 1], log.key)
+    bad(
+        "two-checkpoints", {**right, "paper.tlog-proof": part.proof(paper, extra=False)}, "proofs under two checkpoints"
+    )
+    bad("signed-by-another", files(note=sign(log.text(), _second(t))), "signed by another key")
+    drawn = Log(edited(log.records, gift, lambda r: r["entry"]["amount"].update(minor=9_000_000)), _second(t))
+    made = files(log=drawn)
+    bad("all-forged", made, "a whole book of one's own under another key")
+    wrong_part = edited(log.records, paper, lambda r: r["entry"].update(part=0))
+    bad("part-of-a-whole", files(log=Log(wrong_part, log.key)), "REFUSED: a part of a gift that has none")
+    no_number = edited(log.records, paper, lambda r: r["entry"].pop("number"))
+    bad("no-number", files(log=Log(no_number, log.key)), "REFUSED: a paper without a number")
+    other_leaf = edited(log.records, paper, lambda r: r["entry"].update(gift_leaf="ab" * 32))
+    bad("other-leaf", files(log=Log(other_leaf, log.key)), "REFUSED: another leaf hash")
+
+    whole = attach(blank, right)
+    t.put("pdf", "no-attachments", blank, False, "a page without attachments")
+    t.put("pdf", "truncated", whole[:-200], False, "cut off")
+    t.put("pdf", "half", whole[: len(whole) // 2], False, "half of it")
+    t.put("pdf", "empty-after-header", b"%PDF-1.7\n", False, "nothing behind the header")
+    t.put("pdf", "zeros", b"%PDF-1.7\n" + bytes(1000), False, "zeros behind the header")
+    place = whole.index(right["gift.record"])
+    t.put(
+        "pdf",
+        "record-bit",
+        whole[: place + 50] + bytes([whole[place + 50] ^ 1]) + whole[place + 51 :],
+        False,
+        "one bit of the gift's record",
+    )
+    t.put("pdf", "not-a-pdf", b"hello", False, "not a PDF")
+    t.put("pdf", "empty", b"", False, "an empty file")
+
+
+SECTIONS: list[Callable[[Table], None]] = [
+    log_sizes,
+    log_checkpoints,
+    log_records,
+    log_canonical,
+    log_keys,
+    log_witnesses,
+    log_since,
+    log_rules,
+    proofs,
+    qrs,
+    forks,
+    bundles,
+    papers,
+]
 
 
 if __name__ == "__main__":
