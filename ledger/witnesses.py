@@ -19,19 +19,18 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
+from ledger.entries.book import WITNESSES
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.cosignature import cosigned_at
 from ledger.log.merkle import prove_consistency
 from ledger.log.note import NoteRejected, parse_signature_line
 from ledger.log.policy import Policy, PolicyWitness, parse_policy
 from ledger.log.witness import AddCheckpoint
-from ledger.registers import Key, decode_value
+from ledger.registers import decode_value
 from ledger.store import read
 from ledger.store.append import keep_cosignature
 from ledger.store.engine import reading, writing
 
-WITNESSES = Key("book", "witnesses")
-"""The register row of `witnesses_set`."""
 SECONDS = 5.0
 MAX_ANSWER_BYTES = 65_536
 RENEWED_AFTER = timedelta(hours=1)

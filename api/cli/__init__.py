@@ -85,6 +85,7 @@ def build() -> typer.Typer:
     command(witnesses, "init")(witness.init)
     command(witnesses, "watch")(witness.watch)
     command(witnesses, "serve")(witness.serve)
+    command(witnesses, "use")(witness.use)
     command(app)(setup.serve)
     command(app)(setup.demo)
     command(app)(setup.migrate)

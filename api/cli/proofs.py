@@ -99,17 +99,22 @@ def checkpoint(
         Path | None, typer.Option(help="Mốc niêm phong mới nhất còn giữ, khi khóa mất trí nhớ — newest checkpoint kept")
     ] = None,
 ) -> Answer:
-    """Niêm phong ngay: ký một mốc — sign the book as it stands now."""
-    signed, note = session.opened.checkpointer.run(None if restart is None else restart.read_bytes())
-    vkey = session.opened.vkey.vkey
+    """Niêm phong ngay: ký một mốc, mời bên làm chứng cùng ký — sign the book as it stands now, ask its witnesses."""
+    from api.cli.witness import said
+
+    opened = session.opened
+    signed, note = opened.checkpointer.run(None if restart is None else restart.read_bytes())
+    answers, told = said(opened.witnesses.ask(signed, note))
+    vkey = opened.vkey.vkey
     document = {
         "origin": signed.origin,
         "size": signed.size,
         "root": signed.root.hex(),
         "vkey": vkey,
         "note": note.decode(),
+        "witnesses": answers,
     }
-    return Answer(document, (note.decode().rstrip("\n"),))
+    return Answer(document, (note.decode().rstrip("\n"), *told))
 
 
 def prove(

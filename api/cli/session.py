@@ -1,7 +1,7 @@
 """What every command shares: its home, book and actor, how it answers, and how it fails.
 
-A command is a function whose first parameter is a `Session`; `command` gives it the four options of the
-contract (`--home --book --as --json`) and turns its `Answer` into a table or one JSON document.
+A command is a function whose first parameter is a `Session`; `command` gives it the five options of the
+contract (`--home --book --as --json --passphrase-fd`) and turns its `Answer` into a table or one JSON document.
 Exit codes: 0 done and whole, 1 findings or refused, 2 misuse, 3 could not tell.
 """
 
@@ -55,6 +55,7 @@ class Session:
     book_code: str | None
     actor: str
     as_json: bool
+    passphrase_fd: int | None = None
     _opened: "OpenBook | None" = field(default=None)
 
     @functools.cached_property
@@ -62,7 +63,30 @@ class Session:
         """The home named by `--home`, with the database of SOVANG_DATABASE_URL if that is set."""
         from ledger.home import Home
 
-        return Home(self.home_path, database_url=os.environ.get("SOVANG_DATABASE_URL") or None)
+        url = os.environ.get("SOVANG_DATABASE_URL") or None
+        return Home(self.home_path, database_url=url, passphrase=lambda: self.passphrase)
+
+    @functools.cached_property
+    def passphrase(self) -> str | None:
+        """The key's passphrase: from `--passphrase-fd`, or asked for at a terminal; None where neither is there."""
+        if self.passphrase_fd is not None:
+            return read_passphrase(self.passphrase_fd)
+        if not sys.stdin.isatty():
+            return None
+        return getpass.getpass("Mật khẩu của khóa ký — passphrase of the signing key: ") or None
+
+    def new_passphrase(self, descriptor: int | None) -> str:
+        """A passphrase to seal with: from a descriptor, or asked for twice at a terminal. Raises Misuse."""
+        if descriptor is not None:
+            return read_passphrase(descriptor)
+        if not sys.stdin.isatty():
+            raise Misuse("không có ai để hỏi mật khẩu — nobody to ask for a passphrase: give a file descriptor")
+        said = getpass.getpass("Mật khẩu mới — new passphrase: ")
+        if not said:
+            raise Misuse(EMPTY_PASSPHRASE)
+        if said != getpass.getpass("Gõ lại — again: "):
+            raise Misuse("hai lần gõ khác nhau — the two are not the same")
+        return said
 
     @property
     def opened(self) -> "OpenBook":
@@ -117,6 +141,28 @@ class Session:
         return day_of(to_instant(self.opened.clock()), self.opened.opened.zone)
 
 
+EMPTY_PASSPHRASE = "mật khẩu trống — the passphrase is empty"
+MAX_PASSPHRASE_BYTES = 1024
+
+
+def read_passphrase(descriptor: int) -> str:
+    """The first line of an open file descriptor; what follows it is left there. Raises Misuse."""
+    said = bytearray()
+    try:
+        while (byte := os.read(descriptor, 1)) not in (b"", b"\n"):
+            said += byte
+            if len(said) > MAX_PASSPHRASE_BYTES:
+                raise Misuse("mật khẩu quá dài — the passphrase is too long")
+        passphrase = said.decode()
+    except (OSError, OverflowError) as error:
+        raise Misuse(f"không đọc được mật khẩu — descriptor {descriptor} cannot be read") from error
+    except UnicodeDecodeError as error:
+        raise Misuse("mật khẩu không phải UTF-8 — the passphrase is not UTF-8") from error
+    if not passphrase:
+        raise Misuse(EMPTY_PASSPHRASE)
+    return passphrase
+
+
 def _default_actor() -> str:
     try:
         name = getpass.getuser()
@@ -133,8 +179,18 @@ _OPTIONS = {
     "book": Annotated[str | None, typer.Option("--book", help="Mã sổ — which book, if there are several")],
     "actor": Annotated[str | None, typer.Option("--as", help="Người ghi — who acts")],
     "as_json": Annotated[bool, typer.Option("--json", help="Trả lời bằng một tài liệu JSON — answer in JSON")],
+    "passphrase_fd": Annotated[
+        int | None,
+        typer.Option("--passphrase-fd", help="Đọc mật khẩu khóa ký từ đây — descriptor with the key's passphrase"),
+    ],
 }
-_DEFAULTS: dict[str, Any] = {"home": Path("data"), "book": None, "actor": None, "as_json": False}
+_DEFAULTS: dict[str, Any] = {
+    "home": Path("data"),
+    "book": None,
+    "actor": None,
+    "as_json": False,
+    "passphrase_fd": None,
+}
 
 
 def command(app: typer.Typer, name: str | None = None, **settings: Any) -> Callable[[Callable[..., Answer]], Any]:
@@ -148,7 +204,8 @@ def command(app: typer.Typer, name: str | None = None, **settings: Any) -> Calla
         @functools.wraps(function)
         def run(**given: Any) -> None:
             shared = _DEFAULTS | {key: given.pop(key) for key in options}
-            session = Session(shared["home"], shared["book"], shared["actor"] or _default_actor(), shared["as_json"])
+            actor = shared["actor"] or _default_actor()
+            session = Session(shared["home"], shared["book"], actor, shared["as_json"], shared["passphrase_fd"])
             finish(session, lambda: function(session, **given))
 
         added = [

@@ -23,11 +23,16 @@ def init(
     checkpoint_seconds: Annotated[
         int, typer.Option(help="Máy chủ niêm phong mỗi bao nhiêu giây — the server signs every so many seconds")
     ] = 60,
+    encrypt_key: Annotated[
+        bool, typer.Option("--encrypt-key", help="Hỏi mật khẩu để niêm khóa ký — ask for a passphrase to seal the key")
+    ] = False,
 ) -> Answer:
     """Mở sổ mới: cơ sở dữ liệu, khóa ký và sổ trống — new home with database, key and an empty book."""
     from ledger.money import dong
 
     above = None if four_eyes_above is None else dong(four_eyes_above)
+    asked = encrypt_key or session.passphrase_fd is not None
+    passphrase = session.new_passphrase(session.passphrase_fd) if asked else None
     opened = session.home.create_book(
         book,
         name,
@@ -38,6 +43,7 @@ def init(
         checkpoint_seconds=checkpoint_seconds,
         seat=seat,
         four_eyes_above=above,
+        passphrase=passphrase,
     )
     entry = opened.opened
     opened.checkpointer.run()
@@ -84,6 +90,9 @@ def serve(
     """Chạy máy chủ API — run the API server."""
     from api.serve import serve as run_server
 
+    # Nobody can be asked later: a server whose key stays locked would record and never sign.
+    for code in session.home.kept_keys():
+        session.home.signer(code).unlock()
     run_server(session.home, host, port)
     return Answer({"stopped": True})
 

@@ -1,13 +1,18 @@
-"""Commands of who runs a witness: witness init, watch, serve. They need a folder of their own and no home."""
+"""Commands of who runs a witness: witness init, watch, serve; they need a folder of their own and no home. And of who
+keeps a book: witness use names in the book who must have witnessed it."""
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.cli.session import Answer, Misuse, Session
+
+if TYPE_CHECKING:
+    from ledger.witnesses import Asked
 
 Folder = Annotated[Path, typer.Option(help="Thư mục của bên làm chứng — the witness's folder")]
 
@@ -61,3 +66,25 @@ def serve(
 
     serve_witness(WitnessFolder(folder), host, port, lambda: datetime.now(UTC), mirror=mirror)
     return Answer({"stopped": True})
+
+
+def use(
+    session: Session,
+    policy: Annotated[Path, typer.Argument(help="Tệp chính sách (C2SP tlog-policy) — the policy, a file")],
+) -> Answer:
+    """Ghi vào sổ ai phải làm chứng, rồi mời họ ký ngay — name the book's witnesses in the book, and ask them."""
+    lines = [line.strip() for line in policy.read_text(encoding="utf-8", errors="replace").split("\n")]
+    kept = [line for line in lines if line and not line.startswith("#") and line.split()[0] != "log"]
+    entry = {"kind": "witnesses_set", "policy": kept}
+    recorded = session.opened.requests.submit([{"entry": entry}], session.actor)[0]
+    opened = session.opened
+    answers, told = said(opened.witnesses.ask(*opened.checkpointer.run()))
+    document = {"index": recorded.index, "policy": kept, "witnesses": answers}
+    return Answer(document, (f"Đã ghi vào sổ — recorded: {recorded.index}", *told))
+
+
+def said(asked: Sequence["Asked"]) -> tuple[list[dict[str, Any]], list[str]]:
+    """What each witness answered, as JSON values and for people. A witness that did not sign stops nothing."""
+    words = ("CHƯA KÝ — not signed", "đã ký — signed")
+    lines = [f"Bên làm chứng — witness {one.witness}: {words[one.ok]} {one.detail}".rstrip() for one in asked]
+    return [{"witness": one.witness, "ok": one.ok, "detail": one.detail} for one in asked], lines
