@@ -26,7 +26,7 @@ from ledger.log.cosignature import CosigningKey, cosigned_at
 from ledger.log.note import NoteRejected, SigningKey, add_signatures, parse_signature_line, split_note
 from ledger.log.policy import PolicyRejected, parse_policy
 from ledger.log.witness import SIZE_CONTENT_TYPE, AddCheckpoint
-from tests.audit.witnessing import NOW, Log, Time, watching
+from tests.growing import NOW, Log, Time, watching
 from tests.worlds import Randomness
 
 LOG = Log()

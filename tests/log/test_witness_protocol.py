@@ -19,7 +19,7 @@ from ledger.log.witness import (
     judge,
     parse_add_checkpoint,
 )
-from tests.audit.witnessing import Log
+from tests.growing import Log
 from tests.shared import shared
 
 LOG = Log()
