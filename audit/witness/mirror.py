@@ -88,6 +88,7 @@ class _Copy:
         self._checkpoint = checkpoint
         self._old_size = old_size
         self._edge: dict[int, bytes] = {}  # level → bytes of its partial tile
+        self._ahead: dict[Tile, bytes] = {}  # full tiles proven at the old edge, to be written in their turn
 
     def read_edge(self) -> None:
         nodes: list[bytes] = []
@@ -111,7 +112,7 @@ class _Copy:
             if known is None:
                 raise MirrorRefused(f"{tile.path}: our own file is gone")
             if tile.index < self._full(tile.level):
-                now = self._proven(tile.level, tile.index)
+                now = self._ahead[Tile(tile.level, tile.index)] = self._proven(tile.level, tile.index)
             else:
                 now = self._edge[tile.level]
             if not now.startswith(known):
@@ -153,7 +154,7 @@ class _Copy:
         above, place = divmod(index, TILE_WIDTH)
         parent = self._edge[level + 1] if above >= self._full(level + 1) else self._proven_above(level + 1, above)
         tile = Tile(level, index)
-        data = self._kept(tile) or self._fetched(tile)
+        data = self._kept(tile) or self._ahead.get(tile) or self._fetched(tile)
         if tile_hash(data) != parent[32 * place : 32 * (place + 1)]:
             raise MirrorRefused(f"{tile.path}: hashes that are not those of the log")
         return data
