@@ -1010,7 +1010,7 @@ def log_rules(t: Table) -> None:
         following(records, much, [posting(10**12, "fund:sua", "allocated:pb-9")]),
         "REFUSED: more than the fund has",
     )
-    turned = json.loads(records[find("reversed")])
+    turned = json.loads(records[find("reversed", 1)])
     put("reversed-twice", following(records, turned["entry"], turned["postings"]), "REFUSED: reversed twice")
 
 

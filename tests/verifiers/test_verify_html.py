@@ -416,6 +416,10 @@ def test_the_shared_table(page: Page, tmp_path: Path) -> None:
         if (answer["verdict"] == "good") != (case.good or case.rules_only)
     }
     assert wrong == {}
+    found = {(case.form, answer["verdict"]) for case, answer in zip(cases, answers, strict=True)}
+    assert {
+        (form, verdict) for form in ("proof", "bundle", "pdf", "fork", "qr") for verdict in ("good", "bad")
+    } <= found
 
 
 def changes(value: Any, where: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
@@ -708,6 +712,7 @@ def test_policies(page: Page, book: Book) -> None:
         "two quorums": f"{names}quorum w1\nquorum w1\n",
         "four of three": f"{names}group g 4 w1 w2 w3\nquorum g\n",
         "zero": f"{names}group g 0 w1\nquorum g\n",
+        "threshold a word": f"{names}group g constructor w1\nquorum g\n",
         "member twice": f"{names}group g any w1\ngroup h any w1 g\nquorum h\n",
         "none named": f"witness none {keys[0].vkey}\nquorum none\n",
         "log as witness": f"witness a {log.key.vkey}\nquorum a\n",
