@@ -182,6 +182,7 @@ FAILURES: dict[str, Words] = {
     "NO_FORK": ("Tệp này không chứng minh sổ rẽ nhánh", "This does not prove a fork"),
     "BUNDLE_FALSE": ("Gói này không chứng minh được điều nó nói", "The bundle does not prove what it says"),
     "WITNESS_UNFIT": ("Thư mục của bên làm chứng không dùng được", "The witness's folder cannot be used"),
+    "AUTHORITY_REFUSED": ("Không thêm được cơ quan cấp dấu thời gian", "The authority cannot be added"),
     "SERVE_REFUSED": ("Máy chủ không chạy được", "The server does not start"),
     "MISUSE": ("Gõ lệnh chưa đúng", "The command is not written right"),
     "INTERRUPTED": ("Đã dừng giữa chừng", "Interrupted"),

@@ -13,7 +13,7 @@ import hmac
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from audit.checks_fold import persons_of
 from audit.checks_keys import Signed
 from audit.checks_log import parsed_checkpoints
+from audit.checks_timestamps import TimestampCheck
 from audit.findings import FindingKind, Findings, Report, States
 from audit.saved import Resumed, SavedAudit, read_saved
 from audit.sources import SourceUnavailable
@@ -44,12 +45,14 @@ from ledger.home import Home, OpenBook
 from ledger.log.merkle import Reader
 from ledger.log.note import NoteRejected, VerifierKey, parse_signature_line
 from ledger.log.policy import Policy
-from ledger.record import BareRecord, Record
+from ledger.record import BareRecord, Record, RecordMalformed, decode_bare
 from ledger.registers import decode_value
 from ledger.signing import FileSigner, SignerRefused, SignerState
 from ledger.store import read, schema, tables
 from ledger.store.append import SealedRow, SubjectRow
 from ledger.store.engine import StoreUnavailable, driver_sql
+from ledger.timestamps import Authority
+from ledger.timestamps import authorities as kept_authorities
 from ledger.vault.keys import VaultKeys
 from ledger.vault.seal import Vault, VaultDamaged, commitment
 
@@ -73,6 +76,10 @@ MACS_UNSEEN = (
 SIGNER_UNSEEN = (
     "Sổ đã bị lùi về bản cũ: không có bộ nhớ của khóa ký để so. — "
     "That an older copy was put back: the signing key's memory was not at hand."
+)
+TIMESTAMPS_UNSEEN = (
+    "Dấu thời gian có do cơ quan đáng tin đóng hay không: không có chứng thư gốc để kiểm tra. — "
+    "That timestamps are by authorities to be trusted: their roots were not given."
 )
 SCHEMA_UNSEEN = (
     "Cấu trúc bảng và trigger đã bị sửa: không có quyền dựng bản mẫu để so. — "
@@ -128,6 +135,7 @@ def verify_home(
         open_book.code,
         open_book.vkey if vkey is None else vkey,
         vault=open_book.keys,
+        authorities=kept_authorities(open_book.home, open_book.code),
         signer=open_book.signer if signer else None,
         database=database,
         saved=saved,
@@ -161,6 +169,7 @@ def verify_folder(
             code,
             signer.verifier if vkey is None else vkey,
             vault=home.vault_keys(),
+            authorities=kept_authorities(home, code),
             signer=signer,
             database=database,
             saved=saved,
@@ -181,6 +190,7 @@ def verify_database(
     vkey: VerifierKey,
     *,
     vault: VaultKeys | None = None,
+    authorities: Mapping[str, Authority] | None = None,
     signer: FileSigner | None = None,
     database: bool = True,
     origin: str | None = None,
@@ -203,6 +213,7 @@ def verify_database(
                 book,
                 vkey,
                 vault=vault,
+                authorities=authorities,
                 memory=SignerMemory.of(signer, db),
                 database=database,
                 origin=origin,
@@ -231,6 +242,7 @@ def verify_connection(
     vkey: VerifierKey,
     *,
     vault: VaultKeys | None = None,
+    authorities: Mapping[str, Authority] | None = None,
     memory: SignerMemory | None = None,
     database: bool = True,
     origin: str | None = None,
@@ -252,7 +264,7 @@ def verify_connection(
     pinned = Pinned(vkey, vkey.name if origin is None else origin, saved, policy, max_age_seconds, at)
     reader = _Reader(db, book, found)
     rows = _Rows(reader, book, vault, found) if database else None
-    source = DatabaseSource(reader, rows, pinned.origin, found)
+    source = DatabaseSource(reader, rows, pinned.origin, found, authorities)
     remembered = None if memory is None else memory.state
     kept = [] if remembered is None else [Signed(remembered.size, remembered.root, "the signer's memory")]
     earlier = None if state is None else read_saved(state, origin=pinned.origin)
@@ -293,6 +305,8 @@ def verify_connection(
     cannot = not_excluded(passed, pinned, resumed=earlier is not None)
     if remembered is None:
         cannot.append(SIGNER_UNSEEN)
+    if authorities is None and source.timestamped:
+        cannot.append(TIMESTAMPS_UNSEEN)
     if rows is None:
         cannot += [ROWS_UNSEEN, VAULT_UNSEEN]
     else:
@@ -426,10 +440,20 @@ def _type_of(table: Table, name: str) -> type:
 class DatabaseSource:
     """The records and checkpoints of one book, as stored."""
 
-    def __init__(self, reader: _Reader, rows: "_Rows | None", origin: str, found: Findings) -> None:
+    def __init__(
+        self,
+        reader: _Reader,
+        rows: "_Rows | None",
+        origin: str,
+        found: Findings,
+        authorities: Mapping[str, Authority] | None,
+    ) -> None:
+        self.timestamped = False
+        """Whether there are timestamps; known once the checkpoints were read."""
         self._reader = reader
         self._rows = rows
         self._origin = origin
+        self._timestamps = TimestampCheck(authorities, self._last_at, found)
         self._found = found
 
     def records(self, start: int = 0) -> Iterator[tuple[int, bytes]]:
@@ -458,7 +482,8 @@ class DatabaseSource:
             lines = "".join(row[2] for row in _of_size(cosignatures, size, self._homeless_line) if self._is_line(*row))
             encoded = note.encode("utf-8", "surrogateescape")
             for _, authority, token in _of_size(timestamps, size, self._homeless_timestamp):
-                self._timestamp(size, authority, token)
+                self.timestamped = True
+                self._timestamps.take(size, authority, token, encoded)
             yield size, encoded, lines
         for row in _of_size(cosignatures, None, self._homeless_line):
             self._homeless_line(row)
@@ -487,15 +512,16 @@ class DatabaseSource:
         kind = FindingKind.COSIGNATURE_INVALID
         self._found.add(kind, detail, index=size, table="cosignatures", key=_shown_text(witness))
 
-    def _timestamp(self, size: int, authority: str, token: bytes) -> None:
-        """The form of a token: one whole DER sequence."""
-        if not _is_der_sequence(token):
-            detail, kind = "not a timestamp", FindingKind.TIMESTAMP_INVALID
-            self._found.add(kind, detail, index=size, table="timestamps", key=_shown_text(authority))
+    def _last_at(self, size: int) -> str | None:
+        """The instant of the last record of a tree of that size, as far as it can be read."""
+        body = self.body(size - 1)
+        try:
+            return None if body is None else decode_bare(body).at
+        except RecordMalformed:
+            return None
 
     def _homeless_timestamp(self, row: Row) -> None:
-        detail, kind = "there is no checkpoint of this size", FindingKind.TIMESTAMP_INVALID
-        self._found.add(kind, detail, index=row[0], table="timestamps", key=_shown_text(row[1]))
+        self._timestamps.invalid(row[0], row[1], "there is no checkpoint of this size")
 
 
 def _of_size(stream: "_Stream", size: int | None, homeless: Callable[[Row], None]) -> Iterator[Row]:
@@ -506,16 +532,6 @@ def _of_size(stream: "_Stream", size: int | None, homeless: Callable[[Row], None
             yield row
         else:
             homeless(row)
-
-
-def _is_der_sequence(data: bytes) -> bool:
-    """Whether the bytes are one DER SEQUENCE (ITU-T X.690) from the first to the last."""
-    if len(data) < 2 or data[0] != 0x30:
-        return False
-    if data[1] < 0x80:
-        return len(data) == 2 + data[1]
-    count = data[1] & 0x7F
-    return 1 <= count <= 4 and len(data) == 2 + count + int.from_bytes(data[2 : 2 + count], "big")
 
 
 def _shown_text(text: str) -> str:

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from api.cli import ask, bundle, papers, proofs, setup, witness, work
+from api.cli import ask, bundle, papers, proofs, setup, timestamps, witness, work
 from api.cli.session import MISUSE, UNKNOWN, command, fail
 from api.words import failure
 
@@ -62,6 +62,8 @@ def build() -> typer.Typer:
     app.add_typer(account, name="account")
     witnesses = typer.Typer(help="Bên làm chứng — witnesses.", no_args_is_help=True)
     app.add_typer(witnesses, name="witness")
+    stamps = typer.Typer(help="Dấu thời gian của bên thứ ba — timestamps by third parties.", no_args_is_help=True)
+    app.add_typer(stamps, name="timestamp")
     command(app)(setup.init)
     command(account, "open")(setup.account_open)
     command(app, "import")(work.import_statement)
@@ -86,6 +88,8 @@ def build() -> typer.Typer:
     command(witnesses, "watch")(witness.watch)
     command(witnesses, "serve")(witness.serve)
     command(witnesses, "use")(witness.use)
+    command(stamps, "add")(timestamps.add)
+    command(stamps, "now")(timestamps.now)
     command(app)(setup.serve)
     command(app)(setup.demo)
     command(app)(setup.migrate)

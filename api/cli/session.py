@@ -263,6 +263,7 @@ def _kind_of(error: Exception) -> tuple[int, str]:
     from ledger.signing import SignerRefused
     from ledger.store.engine import CommitUnknown, StoreUnavailable
     from ledger.store.schema import SchemaOld
+    from ledger.timestamps import AuthorityRefused
     from ledger.vault.seal import VaultDamaged
 
     named: list[tuple[type[Exception], int, str]] = [
@@ -282,6 +283,7 @@ def _kind_of(error: Exception) -> tuple[int, str]:
         (SourceUnavailable, UNKNOWN, "SOURCE_UNAVAILABLE"),
         (StoreFailed, UNKNOWN, "WITNESS_UNFIT"),
         (CommitUnknown, UNKNOWN, "COMMIT_UNKNOWN"),
+        (AuthorityRefused, MISUSE, "AUTHORITY_REFUSED"),
         (ServeRefused, MISUSE, "SERVE_REFUSED"),
         (StoreUnavailable, UNKNOWN, "STORE_UNAVAILABLE"),
         (SchemaOld, UNKNOWN, "SCHEMA_OLD"),
