@@ -52,6 +52,7 @@ def _encoding(path: Path) -> str:
 
 def _separator(path: Path, encoding: str) -> str:
     """The separator under which a header row appears; a comma if none does (the refusal comes later)."""
+    unclear: str | None = None
     for separator in _SEPARATORS:
         try:
             for count, row in enumerate(_rows(path, encoding, separator)):
@@ -61,10 +62,11 @@ def _separator(path: Path, encoding: str) -> str:
                     break
         except Rejected as refused:
             if refused.reason is Reason.HEADER_UNKNOWN:
-                return separator  # a header, but an unclear one: the scan says so
+                # A header, but an unclear one: under another separator its words may lie in cells of their own.
+                unclear = unclear or separator
             if refused.reason is Reason.FILE_UNREADABLE:
                 raise
-    return ","
+    return unclear or ","
 
 
 def _physical(path: Path, encoding: str) -> Iterator[str]:
