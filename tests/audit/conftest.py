@@ -9,7 +9,9 @@ from audit.database import verify_home
 from audit.findings import Report
 from ledger.store import read
 from ledger.store.engine import reading
+from ledger.timestamps import add_authority, stamp_newest
 from tests.audit.tampering import audit, eventful, tampering
+from tests.authority import make_tsa, served
 from tests.conftest import fresh_database
 from tests.worlds import World
 
@@ -30,6 +32,10 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     database = None if server is None else fresh_database(server)
     world = World.create(tmp_path_factory.mktemp("audit") / "home", database)
     eventful(world)
+    tsa = make_tsa(tmp_path_factory.mktemp("authority") / "tsa")
+    with served(lambda query, _: tsa.stamp(query)) as address:
+        add_authority(world.home, world.open.code, "tsa.example.org", address, tsa.root)
+        assert stamp_newest(world.open)[0].failure is None
     report = verify_home(world.open, database=True)
     assert report.whole, [str(finding) for finding in report.findings]
     with tampering(world) as db:

@@ -8,7 +8,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Table, select, text
@@ -21,12 +21,15 @@ from ledger.log import canonical
 from ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from ledger.log.merkle import Frontier
 from ledger.log.note import SigningKey
+from ledger.log.policy import Policy
 from ledger.record import NO_PREVIOUS, decode, leaf_of
 from ledger.refusals import Rejected
 from ledger.replay import State, fold_only, step
 from ledger.store import read, tables
 from ledger.store.append import Head, NewRecord, append
 from ledger.store.engine import writing
+from ledger.timestamps import authorities
+from tests.audit.witnessing import LINES, checkpoint_and_witness
 from tests.ledger.saying import first_year
 from tests.worlds import START, TODAY, World, vnd
 
@@ -38,7 +41,8 @@ def eventful(world: World, *, gifts: int = 220) -> None:
     world.open.checkpointer.run()
     first_year(world)
     world.clock.moment = START + timedelta(hours=2)  # the story sets the clock back once
-    world.open.checkpointer.run()
+    world.say("witnesses_set", policy=list(LINES))
+    checkpoint_and_witness(world)
     for first in range(0, gifts, 20):
         asked = [
             {
@@ -56,8 +60,8 @@ def eventful(world: World, *, gifts: int = 220) -> None:
         ]
         world.open.requests.submit(asked, "ke-toan")
         if first == gifts - 40:
-            world.open.checkpointer.run()
-    world.open.checkpointer.run()
+            checkpoint_and_witness(world)
+    checkpoint_and_witness(world)
 
 
 class Undone(Exception):
@@ -82,6 +86,9 @@ def audit(
     saved: bytes | None = None,
     signer: bool = False,
     keys: bool = True,
+    policy: Policy | None = None,
+    max_age_seconds: int | None = None,
+    at: datetime | None = None,
 ) -> Report:
     """The full audit of what a tampering connection sees: by default with the public key and the application's,
     without what the signing key remembers («verify alone»)."""
@@ -90,8 +97,12 @@ def audit(
         world.open.code,
         world.open.vkey,
         vault=world.open.keys if keys else None,
+        authorities=authorities(world.home, world.open.code) if keys else None,
         memory=SignerMemory.of(world.open.signer, db) if signer else None,
         saved=saved,
+        policy=policy,
+        max_age_seconds=max_age_seconds,
+        at=at,
     )
 
 
@@ -225,7 +236,8 @@ def sign(world: World, db: Connection, sizes: Sequence[int], key: SigningKey | N
     assert isinstance(opened, BookOpened)
     notes = []
     with no_triggers(db):
-        db.execute(text("DELETE FROM checkpoints WHERE book = :book"), {"book": world.open.code})
+        for table in ("checkpoints", "cosignatures", "timestamps"):
+            db.execute(text(f"DELETE FROM {table} WHERE book = :book"), {"book": world.open.code})
         for size in sizes:
             root = Frontier().extend(leaves[:size]).root()
             note = sign_checkpoint(Checkpoint(key.name, size, root), key)

@@ -83,6 +83,10 @@ def _places(table: str, row: dict[str, Any]) -> set[object]:
             return {row["index"]}
         case "checkpoints":
             return {row["size"]}
+        case "cosignatures":
+            return {row["witness"]}
+        case "timestamps":
+            return {row["authority"]}
         case "heads":
             return {None}
         case "subtrees":
@@ -145,7 +149,8 @@ def test_text_that_is_no_text(case: Case, table_name: str, column: str) -> None:
     assert any(finding.table == table_name for finding in found), [str(finding) for finding in found]
 
 
-@pytest.mark.parametrize("table_name", [table.name for table in COVERED])
+# Nothing says how many lines or timestamps there were: the report says that they may be missing.
+@pytest.mark.parametrize("table_name", [t.name for t in COVERED if t.name not in ("cosignatures", "timestamps")])
 def test_a_row_deleted(case: Case, table_name: str) -> None:
     """A row taken out is found (of the checkpoints the newest one: with what the signing key remembers)."""
     table = tables.metadata.tables[table_name]
@@ -171,6 +176,8 @@ def test_a_row_inserted(case: Case, table_name: str) -> None:
         with tampering(case.world) as db:
             row = random_row(db, table, draw)
             copy = {**row, column: _other_values(table, column, row[column], draw)[turn]}
+            if table_name == "timestamps":
+                copy["size"] = row["size"] + 1  # beside an authority's own any other is a second authority
             if table_name == "records":
                 copy |= {"reference": row["reference"] + "x", "index": case.untouched.size + turn}
             with no_triggers(db):
@@ -193,6 +200,12 @@ def _kinds(found: list[Finding]) -> set[FindingKind]:
 
 def _at(found: list[Finding], kind: FindingKind, index: int) -> bool:
     return any(finding.kind is kind and finding.index == index for finding in found)
+
+
+def _unsigned(db: Any, size: int) -> None:
+    """Takes every checkpoint above a size away, with what witnesses and authorities have signed on it."""
+    for table in ("checkpoints", "cosignatures", "timestamps"):
+        db.execute(text(f"DELETE FROM {table} WHERE size > :size"), {"size": size})
 
 
 def test_t00_nothing_changed(case: Case) -> None:
@@ -221,7 +234,7 @@ def test_t04_the_newest_records_and_their_checkpoints_deleted(case: Case) -> Non
         rebuild(case.world, db, bodies_of(case.world, db)[:size])
         without_private(case.world, db, size, case.untouched.size)
         with no_triggers(db):
-            db.execute(text("DELETE FROM checkpoints WHERE size > :size"), {"size": size})
+            _unsigned(db, size)
         alone = audit(case.world, db)
         assert not new_findings(alone, case.untouched)
         assert TAIL in alone.cannot_exclude
@@ -329,7 +342,7 @@ def test_t12_the_newest_checkpoint_taken_away(case: Case) -> None:
     older = case.notes[-2][0]
     with tampering(case.world) as db:
         with no_triggers(db):
-            db.execute(text("DELETE FROM checkpoints WHERE size > :size"), {"size": older})
+            _unsigned(db, older)
         alone = audit(case.world, db)
         assert alone.whole
         assert _kinds(new_findings(alone, case.untouched)) == {K.TAIL_UNSIGNED}
@@ -340,6 +353,7 @@ def test_t12_the_newest_checkpoint_taken_away(case: Case) -> None:
 def test_t13_a_signature_byte_changed(case: Case) -> None:
     """The checkpoint is no longer one."""
     size, note = case.notes[1]
+    note = b"\n".join(note.split(b"\n")[:5]) + b"\n"  # without its witnesses, who have their own table
     signature = note.rstrip().rpartition(b" ")[2]
     wrong = note.replace(signature, signature[:40] + (b"A" if signature[40:41] != b"A" else b"B") + signature[41:])
     with tampering(case.world) as db:

@@ -80,7 +80,7 @@ def test_the_files_are_the_specified_ones(case: Case, published: Path) -> None:
     size = case.untouched.size
     expected = {tile.path for tile in (*bundles_for_size(0, size), *tiles_for_size(0, size))}
     files = {str(f.relative_to(published)): f for f in published.rglob("*") if f.is_file()}
-    assert set(files) == expected | {"checkpoint"}
+    assert set(files) == expected | {"checkpoint", "checkpoint.witnessed"}
     with reading(case.world.open.engine) as db:
         bodies = [bytes(row.body) for row in read.record_rows(db, case.world.open.code)]
     bundles = [decode_bundle((published / bundle.path).read_bytes()) for bundle in bundles_for_size(0, size)]
@@ -121,6 +121,7 @@ def test_a_full_tile_stands_in_for_a_partial_one(case: Case, published: Path) ->
     """A log may drop partial tiles once the full ones are there."""
     old = case.notes[1]
     (published / "checkpoint").write_bytes(old[1])
+    (published / "checkpoint.witnessed").unlink()
     report = verify_tiles(published, case.world.open.vkey)
     assert report.ok
     assert report.size == old[0]
@@ -129,6 +130,7 @@ def test_a_full_tile_stands_in_for_a_partial_one(case: Case, published: Path) ->
 def test_a_rollback_is_seen_with_a_saved_checkpoint_only(case: Case, published: Path) -> None:
     """t12 as the public meets it: an older checkpoint, all of its tiles in order."""
     (published / "checkpoint").write_bytes(case.notes[1][1])
+    (published / "checkpoint.witnessed").unlink()
     assert verify_tiles(published, case.world.open.vkey).ok
     report = verify_tiles(published, case.world.open.vkey, saved=case.notes[-1][1])
     assert report.kinds() == {K.ROLLED_BACK}

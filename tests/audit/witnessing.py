@@ -1,67 +1,67 @@
-"""A log to ask witnesses with: its records, its key, and the requests it would send."""
+"""Three witnesses for the audit's tests, of whom two are enough, and their signatures on a book's checkpoints."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ledger.log.checkpoint import Checkpoint, sign_checkpoint
-from ledger.log.merkle import Reader, leaf_hash, prove_consistency, root_of
-from ledger.log.note import SigningKey
+from sqlalchemy import Connection
+
+from ledger.log.cosignature import CosigningKey
+from ledger.log.note import split_note
 from ledger.log.policy import Policy, parse_policy
-from ledger.log.tiles import reader_of
-from ledger.log.witness import AddCheckpoint
+from ledger.store import read, tables
+from ledger.store.append import keep_cosignature
+from ledger.store.engine import writing
+from tests.worlds import World
 
-NOW = 1_767_139_200
-
-
-@dataclass
-class Log:
-    """A log of the records given; `fork` gives another that shares its first ones."""
-
-    name: str = "sovang.example.org/flood"
-    records: list[bytes] = field(default_factory=lambda: [f"record {n}".encode() for n in range(40)])
-    seed: bytes = bytes(range(32))
-
-    @property
-    def key(self) -> SigningKey:
-        return SigningKey.from_seed(self.name, self.seed)
-
-    @property
-    def leaves(self) -> list[bytes]:
-        return [leaf_hash(record) for record in self.records]
-
-    @property
-    def read(self) -> Reader:
-        return reader_of(self.leaves)
-
-    def checkpoint(self, size: int) -> Checkpoint:
-        return Checkpoint(self.name, size, root_of(self.leaves[:size]))
-
-    def note(self, size: int, *keys: SigningKey) -> bytes:
-        return sign_checkpoint(self.checkpoint(size), *(keys or (self.key,)))
-
-    def proof(self, old: int, new: int) -> tuple[bytes, ...]:
-        return () if old in (0, new) else prove_consistency(old, new, self.read)
-
-    def asks(self, old: int, new: int, *keys: SigningKey) -> bytes:
-        """The body of an honest request."""
-        return AddCheckpoint(old, self.proof(old, new), self.note(new, *keys)).encode()
-
-    def fork(self, size: int, word: str = "forked") -> "Log":
-        """The same log with other records from `size` on."""
-        return Log(self.name, self.records[:size] + [f"{word} {n}".encode() for n in range(size, 40)], self.seed)
+WITNESSES = tuple(CosigningKey.from_seed(f"{name}.example.org", bytes([n] * 32)) for n, name in enumerate("abc", 1))
+LINES = (
+    *(f"witness {key.name.partition('.')[0]} {key.vkey}" for key in WITNESSES),
+    "group enough 2 a b c",
+    "quorum enough",
+)
 
 
-def watching(logs: Iterable[Log]) -> Policy:
-    """A policy that trusts these logs' keys."""
-    return parse_policy("".join(f"log {log.key.vkey}\n" for log in logs) + "quorum none\n")
+def policy_of(keys: Iterable[CosigningKey] = WITNESSES, needed: int = 2) -> Policy:
+    """An auditor's own policy: so many of these keys."""
+    named = {f"w{number}": key for number, key in enumerate(keys)}
+    lines = [f"witness {name} {key.vkey}" for name, key in named.items()]
+    return parse_policy("\n".join([*lines, f"group enough {needed} {' '.join(named)}", "quorum enough"]) + "\n")
 
 
-@dataclass
-class Time:
-    """A clock that stands where it is put."""
+POLICY = policy_of()
 
-    now: int = NOW
 
-    def __call__(self) -> datetime:
-        return datetime.fromtimestamp(self.now, UTC)
+def cosigned(note: bytes, at: int, keys: Iterable[CosigningKey] = WITNESSES[:2]) -> str:
+    """The lines of these witnesses on a checkpoint."""
+    text = split_note(note)[0].encode()
+    return "".join(key.cosign(text, at).line() for key in keys)
+
+
+def seconds(moment: datetime) -> int:
+    """POSIX seconds."""
+    return int(moment.astimezone(UTC).timestamp())
+
+
+def witness(
+    world: World, db: Connection, *, keys: Iterable[CosigningKey] = WITNESSES[:2], at: int | None = None
+) -> None:
+    """These witnesses sign the newest checkpoint, now or at a time given."""
+    note = read.newest_checkpoint(db, world.open.code)
+    assert note is not None
+    size = int(note.split("\n")[1])
+    for key in keys:
+        line = cosigned(note.encode(), seconds(world.clock.moment) if at is None else at, [key])
+        keep_cosignature(db, world.open.code, size, key.name, line)
+
+
+def checkpoint_and_witness(world: World) -> None:
+    """A checkpoint, seen by two of the three witnesses at once."""
+    world.open.checkpointer.run()
+    with writing(world.open.engine) as db:
+        witness(world, db)
+
+
+def unwitnessed(db: Connection, size: int) -> None:
+    """Takes the lines above a size out of the table."""
+    db.execute(tables.cosignatures.delete().where(tables.cosignatures.c.size > size))
+
