@@ -10,11 +10,11 @@ The state is complete in memory: balances and registers, not records. Pure.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Any
 
 import msgspec
 
+from audit.checks_complete import check_statements
 from audit.checks_keys import KeyCheck
 from audit.findings import FindingKind, Findings
 from audit.saved import SavedAudit
@@ -23,7 +23,6 @@ from ledger.entries.base import EntryBase, Person
 from ledger.entries.book import BookOpened, KeyReplaced, WitnessesSet
 from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare, leaf_of
 from ledger.refusals import Reason, Rejected
-from ledger.registers import decode_value
 from ledger.replay import BalanceKey, State, fold_only, may_not_be_negative, step
 
 FetchBody = Callable[[int], bytes | None]
@@ -51,7 +50,7 @@ class FoldCheck:
         table: str | None = None,
     ) -> None:
         """`keys` follows the book's keys and `on_witnesses` is told whom the book chooses, as the records are taken."""
-        self.state = State(fetch_record=self._earlier)
+        self.state = State(fetch_record=self.earlier)
         self.opened: BookOpened | None = None
         self.balance_index: dict[BalanceKey, int] = {}
         """For each balance, the last record that touched it."""
@@ -148,7 +147,8 @@ class FoldCheck:
                 detail = f"purpose minus place moves by {difference} {unit}"
                 self._found.add(FindingKind.VIEWS_DIFFER, detail, index=index, table=self._table, account=unit)
 
-    def _earlier(self, index: int) -> Earlier:
+    def earlier(self, index: int) -> Earlier:
+        """A record before the one at hand; raises Rejected(NO_SUCH_RECORD), and what the log raises."""
         try:
             body = self._fetch_body(index)
         except Exception as error:  # the log could not be read: nothing can be said about the record
@@ -168,7 +168,7 @@ class FoldCheck:
     def open_matters(self) -> None:
         """What the registers and balances leave open, after the last record."""
         _balances(self.state, self._found)
-        _statements(self.state, self._found)
+        check_statements(self.state, self._found)
 
 
 _SIGNS: dict[str, int] = {}
@@ -222,43 +222,3 @@ def _balances(state: State, found: Findings) -> None:
             place = view_of(account) is AccountView.PLACE
             kind = FindingKind.PLACE_NEGATIVE if place else FindingKind.ACCOUNT_NEGATIVE
             found.add(kind, detail, account=account)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class _Statement:
-    from_on: str
-    to_on: str
-    index: int
-    opening: int
-    closing: int
-
-
-def _statements(state: State, found: Findings) -> None:
-    places: dict[str, list[_Statement]] = {}
-    for key, data in state.registers.items():
-        if key.register != "statement" or data is None:
-            continue
-        row = decode_value(data)
-        if row["recorded"] < row["new_lines"]:
-            detail = f"{row['new_lines'] - row['recorded']} of {row['new_lines']} lines are missing"
-            found.add(FindingKind.IMPORT_INCOMPLETE, detail, index=row["index"], account=row["place"])
-        statement = _Statement(row["from_on"], row["to_on"], row["index"], row["opening"], row["closing"])
-        places.setdefault(row["place"], []).append(statement)
-    for place, statements in sorted(places.items()):
-        _chain(place, sorted(statements), found)
-
-
-def _chain(place: str, statements: list[_Statement], found: Findings) -> None:
-    before = statements[0]
-    for statement in statements[1:]:
-        first_uncovered = date.fromisoformat(before.to_on) + timedelta(days=1)
-        starts = date.fromisoformat(statement.from_on)
-        if starts > first_uncovered:
-            days = f"{first_uncovered} to {starts - timedelta(days=1)}"
-            found.add(FindingKind.DAYS_UNCOVERED, days, index=statement.index, account=place)
-        # Statements that overlap say the same days twice; only one that begins after the other can chain.
-        if starts >= first_uncovered and statement.opening != before.closing:
-            detail = f"opens with {statement.opening}, the one before closed with {before.closing}"
-            found.add(FindingKind.STATEMENTS_DO_NOT_CHAIN, detail, index=statement.index, account=place)
-        if statement.to_on >= before.to_on:
-            before = statement

@@ -123,10 +123,11 @@ def verify_home(
     max_age_seconds: int | None = None,
     state: bytes | None = None,
     keep_state: bool = False,
+    complete: bool = False,
 ) -> Report:
     """Audits one book of a home. `vkey` is the pinned key, by default the one that lies beside the private key;
-    `saved` a checkpoint kept from before; `signer=False` leaves out what the signing key remembers; `policy`, `state`
-    and `keep_state` as in `verify_tiles`.
+    `saved` a checkpoint kept from before; `signer=False` leaves out what the signing key remembers; `policy`, `state`,
+    `keep_state` and `complete` as in `verify_tiles`.
 
     Raises StoreUnavailable when the database cannot be opened, SignerRefused when there is no key to pin.
     """
@@ -143,6 +144,7 @@ def verify_home(
         max_age_seconds=max_age_seconds,
         state=state,
         keep_state=keep_state,
+        complete=complete,
         at=open_book.clock(),
     )
 
@@ -158,6 +160,7 @@ def verify_folder(
     max_age_seconds: int | None = None,
     state: bytes | None = None,
     keep_state: bool = False,
+    complete: bool = False,
     observe: Observe | None = None,
 ) -> Report:
     """The same for a home whose database may be too damaged to be opened as a book: only its keys are trusted."""
@@ -177,6 +180,7 @@ def verify_folder(
             max_age_seconds=max_age_seconds,
             state=state,
             keep_state=keep_state,
+            complete=complete,
             observe=observe,
             at=datetime.now(UTC),
         )
@@ -199,6 +203,7 @@ def verify_database(
     max_age_seconds: int | None = None,
     state: bytes | None = None,
     keep_state: bool = False,
+    complete: bool = False,
     observe: Observe | None = None,
     at: datetime | None = None,
 ) -> Report:
@@ -222,6 +227,7 @@ def verify_database(
                 max_age_seconds=max_age_seconds,
                 state=state,
                 keep_state=keep_state,
+                complete=complete,
                 observe=observe,
                 at=at,
             )
@@ -251,6 +257,7 @@ def verify_connection(
     max_age_seconds: int | None = None,
     state: bytes | None = None,
     keep_state: bool = False,
+    complete: bool = False,
     observe: Observe | None = None,
     at: datetime | None = None,
 ) -> Report:
@@ -295,6 +302,7 @@ def verify_connection(
         on_level=None if rows is None else rows.level,
         resumed=None if earlier is None else Resumed(earlier, _proving(db, book)),
         keep_state=keep_state,
+        complete=complete,
     )
     if passed.size == 0:
         found.add(FindingKind.RECORD_MISSING, "there are no records", index=0, table="records")

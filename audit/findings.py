@@ -304,6 +304,8 @@ class Report:
     """When enough witnesses had signed the newest checkpoint that has a quorum."""
     cosignature_age_seconds: int | None = None
     """How long ago that was; None also without a clock."""
+    completeness: dict[str, Any] | None = None
+    """Places, lines, days and disputes, when it was asked for (audit/checks_complete.py)."""
     state: bytes | None = field(default=None, repr=False)
     """What the next audit can go on from, if it was asked for (audit/saved.py); not part of the JSON."""
 
@@ -341,4 +343,4 @@ class Report:
             },
             "witnessed_at": self.witnessed_at,
             "cosignature_age_seconds": self.cosignature_age_seconds,
-        }
+        } | ({} if self.completeness is None else {"completeness": self.completeness})

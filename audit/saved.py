@@ -63,6 +63,8 @@ class SavedAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """(register, key, canonical value, record that set it last)."""
     unknown: tuple[int, ...]
     """Records of kinds that this version does not know."""
+    days: tuple[tuple[str, int, int, int, int, tuple[int, ...]], ...]
+    """What moved each bank account day by day (audit/checks_complete.py, `SavedDay`)."""
     checkpoint: str
     """The note of this size, with its cosignatures."""
     witnessed: str | None = None

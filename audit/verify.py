@@ -9,7 +9,7 @@ The steps, in this order:
    force, and the root; where a saved checkpoint was given, the same at its size.
 4. Every checkpoint that holds: who has witnessed it, and when (checks_witness.py).
 5. Tiles of hashes, where present, are those of the records.
-6. What the registers and balances leave open.
+6. What the registers and balances leave open; when asked, whether the book is complete (checks_complete.py).
 
 With the state of an earlier audit (saved.py) only the records after it are read.
 
@@ -23,7 +23,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+from audit.checks_complete import CompleteCheck
 from audit.checks_fold import FoldCheck
 from audit.checks_keys import KeyCheck, Signed
 from audit.checks_log import LogCheck, TileRows, leaves_of, parsed_checkpoints, saved_checkpoint
@@ -128,6 +130,8 @@ class Passed:
     witnesses: WitnessCheck
     state: bytes | None
     """What the next audit can go on from; None when it was not asked for, or no checkpoint held."""
+    completeness: dict[str, Any] | None = None
+    """What checks_complete.py says, when it was asked for."""
 
     def states(self) -> States:
         """How far the book is recorded, checkpointed and witnessed."""
@@ -153,6 +157,7 @@ def run_pass(
     on_level: Callable[[int, Sequence[bytes]], None] | None = None,
     resumed: Resumed | None = None,
     keep_state: bool = False,
+    complete: bool = False,
 ) -> Passed:
     """Steps 2, 3, 4 and 6 over records as (index, bytes), in order; `kept` are trees that others vouch for.
 
@@ -180,9 +185,11 @@ def run_pass(
         judge=keys.judge,
         on_good=witnesses.take,
     )
-    keeper = _Keeper(pinned.origin, log, fold, witnesses, fetch_body) if keep_state else None
+    whole = CompleteCheck(fold.earlier)
+    keeper = _Keeper(pinned.origin, log, fold, witnesses, whole, fetch_body) if keep_state else None
     if resumed is not None:
         _resume(resumed.saved, log, fold, keys, witnesses, found)
+        whole.resume(resumed.saved.days)
         older = _Older(resumed, log, keys, witnesses, fetch_body, found)
         for signed in before:
             older.hold_kept(signed)
@@ -201,6 +208,8 @@ def run_pass(
             record = fold.take(index, body, leaf)
             if observe is not None:
                 observe(index, body, leaf, record)
+            if record is not None and (complete or keep_state):
+                whole.take(record, fold.state.zone)
         log.take([index for index, _ in page], bodies, leaves)
         if keeper is not None and log.all_met():
             keeper.keep()
@@ -217,7 +226,8 @@ def run_pass(
         witnesses.check_age(pinned.at, _allowed_age(pinned, fold))
     fold.open_matters()
     state = None if keeper is None else keeper.state
-    return Passed(log.tree.size, log.tree.root(), newest, log, fold, witnesses, state)
+    completeness = whole.finish(fold.state, pinned.at, found) if complete else None
+    return Passed(log.tree.size, log.tree.root(), newest, log, fold, witnesses, state, completeness)
 
 
 def _allowed_age(pinned: Pinned, fold: FoldCheck) -> int:
@@ -316,12 +326,14 @@ class _Keeper:
         log: LogCheck,
         fold: FoldCheck,
         witnesses: WitnessCheck,
+        whole: CompleteCheck,
         fetch_body: Callable[[int], bytes | None],
     ) -> None:
         self._origin = origin
         self._log = log
         self._fold = fold
         self._witnesses = witnesses
+        self._whole = whole
         self._fetch_body = fetch_body
         self.state: bytes | None = None
 
@@ -343,6 +355,7 @@ class _Keeper:
             record0=record0.decode(),
             **json_rows(fold.state.balances, fold.balance_index, fold.state.registers, fold.state.touched),
             unknown=tuple(sorted(fold.unknown)),
+            days=self._whole.rows(),
             checkpoint=signed.note.decode() + signed.cosignatures,
             witnessed=None if quorum is None else quorum.note.decode(),
             witnessed_size=0 if quorum is None else quorum.size,
@@ -409,6 +422,7 @@ def report_of(
         cosignature_age_seconds=passed.age_seconds(pinned.at),
         seconds=time.perf_counter() - started,
         state=passed.state,
+        completeness=passed.completeness,
     )
 
 
@@ -423,10 +437,11 @@ def verify_tiles(
     at: datetime | None = None,
     state: bytes | None = None,
     keep_state: bool = False,
+    complete: bool = False,
     observe: Observe | None = None,
 ) -> Report:
     """Audits a published log with nothing but its public key; `saved` is a checkpoint kept from before, `state` what
-    an earlier audit has left (the report's `state`, when `keep_state` asks for it).
+    an earlier audit has left (the report's `state`, when `keep_state` asks for it); `complete` asks for `completeness`.
 
     Raises SourceUnavailable when the log cannot be read, NoteRejected when `vkey` is no key, StateRejected.
     """
@@ -452,6 +467,7 @@ def verify_tiles(
         on_level=tiles.rows.take,
         resumed=None if earlier is None else Resumed(earlier, _reader(log, max(size, start))),
         keep_state=keep_state,
+        complete=complete,
     )
     tiles.rows.finish()
     cannot = [*not_excluded(passed, pinned, resumed=earlier is not None), ROWS_UNSEEN, VAULT_UNSEEN]
