@@ -16,7 +16,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from audit.checks_bundle import FORMAT, MAX_RECORDS, BundleFalse, check_bundle, check_qr, donor_of, node_of, sinks, ways
+from audit.checks_bundle import FORMAT, MAX_RECORDS, BundleFalse, check_bundle, check_qr, donor_of, sinks, stop_of, ways
 from audit.queries import AnyOpenBook, QueryFailed
 from audit.trace import Trace, answer
 from ledger.entries.book import WITNESSES, KeyReplaced
@@ -141,7 +141,7 @@ class Fold:
         if traced.fund in self._opens:
             inside.add(self._opens[traced.fund])
         uses = _uses(traced, body)
-        search = _Search(self, gift, part, f"fund:{traced.fund}")
+        search = _Search(self, gift, part, f"fund:{traced.fund} {traced.amount.unit}")
         for use, sources in uses:
             inside |= {use["index"], *search.way(sources)}
         for index in sorted(inside):
@@ -172,7 +172,7 @@ class Fold:
         )
 
     def steps_into(self, node: str) -> Iterable[tuple[int, str]]:
-        """(record, from where) of every step that leads to an account."""
+        """(record, from where) of every step that leads to a stop."""
         return self._into.get(node, ())
 
     def is_undone(self, index: int) -> bool:
@@ -188,18 +188,18 @@ class _Search:
     fold: Fold
     gift: int
     part: int | None
-    fund: str
+    start: str
     _costs: dict[int, int] = field(default_factory=dict)
     _ways: dict[tuple[str, ...], set[int]] = field(default_factory=dict)
 
     def way(self, sources: tuple[str, ...]) -> set[int]:
-        """The records of a way to one of these accounts; empty when one of them is the fund itself."""
+        """The records of a way to one of these stops; empty when one of them is the fund itself."""
         if sources not in self._ways:
             self._ways[sources] = self._walk(sources)
         return self._ways[sources]
 
     def _walk(self, sources: tuple[str, ...]) -> set[int]:
-        # (cost, account, record that leads on, the account it leads to)
+        # (cost, stop, record that leads on, the stop it leads to)
         waiting: list[tuple[int, str, int, str]] = [(0, source, -1, "") for source in sources]
         heapq.heapify(waiting)
         onward: dict[str, tuple[int, str]] = {}
@@ -208,12 +208,12 @@ class _Search:
             if node in onward:
                 continue
             onward[node] = (index, to)
-            if node == self.fund:
+            if node == self.start:
                 return set(_followed(onward, node))
             for step, source in self.fold.steps_into(node):
                 if source not in onward:
                     heapq.heappush(waiting, (cost + self._cost(step), source, step, node))
-        raise QueryFailed(f"no way leads from {self.fund} to {', '.join(sources)}")
+        raise QueryFailed(f"no way leads from {self.start} to {', '.join(sources)}")
 
     def _cost(self, index: int) -> int:
         if index not in self._costs:
@@ -245,7 +245,7 @@ def _uses(traced: Trace, body: Callable[[int], bytes]) -> list[tuple[dict[str, o
         if not goods and not sinks(postings, [unit]):
             # Less than one whole piece of goods: the units are named all the same, since the record has no money.
             goods = dict.fromkeys(sorted({p.amount.unit for p in postings if sinks([p], [p.amount.unit])}), 0)
-        sources = {node_of(posting.source, index) for posting in sinks(postings, goods or [unit])}
+        sources = {stop_of(p.source, p.amount.unit, index) for p in sinks(postings, goods or [unit])}
         said: dict[str, object] = {"goods": goods, "index": index, "minor": minor, "unit": unit}
         told.append((said, tuple(sorted(source for source in sources if source is not None))))
     return told

@@ -228,7 +228,7 @@ def check_bundle(data: bytes, key: VerifierKey, policy: Policy | None = None) ->
     # 6
     _check_sum(bundle.trace)
     # 7, 8
-    reached = _reached(f"fund:{bundle.trace.fund}", records)
+    reached = _reached(f"fund:{bundle.trace.fund} {bundle.trace.amount.unit}", records)
     for use in bundle.trace.uses:
         _check_use(use, by_index.get(use.index), reached)
     # 9
@@ -301,24 +301,27 @@ def _hash(line: str) -> bytes:
 
 
 def ways(index: int, postings: Iterable[Posting]) -> Iterator[tuple[str, str]]:
-    """The steps of a way that a record's postings are: (from, to); an exchange is named by its record."""
+    """The steps of a way that a record's postings are: (from, to)."""
     for posting in postings:
-        source, destination = node_of(posting.source, index), node_of(posting.destination, index)
+        source, destination = (stop_of(a, posting.amount.unit, index) for a in (posting.source, posting.destination))
         if source is not None and destination is not None:
             yield source, destination
+
+
+def stop_of(account: str, unit: str, index: int) -> str | None:
+    """An account and unit as a stop on a way; None when no way goes through it.
+
+    The exchange is one stop in each record, whatever the unit: there, and only there, money becomes goods.
+    """
+    if account == _EXCHANGE:
+        return f"{_EXCHANGE} {index}"
+    return f"{account} {unit}" if root(account) in _WAYS else None
 
 
 def sinks(postings: Iterable[Posting], units: Iterable[str]) -> list[Posting]:
     """The postings of these units that reach those they were for, or pay costs."""
     wanted = set(units)
     return [p for p in postings if root(p.destination) in ("used", "costs") and p.amount.unit in wanted]
-
-
-def node_of(account: str, index: int) -> str | None:
-    """The account as a stop on a way; None when no way goes through it."""
-    if account == _EXCHANGE:
-        return f"{_EXCHANGE}/{index}"
-    return account if root(account) in _WAYS else None
 
 
 def _record(body: bytes) -> AnyRecord:
@@ -438,7 +441,7 @@ def _check_sum(trace: GiftTrace) -> None:
 
 
 def _reached(start: str, records: Iterable[AnyRecord]) -> set[str]:
-    """Every account that a way from `start` leads to, itself too."""
+    """Every stop that a way from `start` leads to, itself too."""
     steps: dict[str, list[str]] = {}
     for record in records:
         for source, destination in ways(record.index, record.postings):
@@ -461,7 +464,7 @@ def _check_use(use: UsePart, record: AnyRecord | None, reached: set[str]) -> Non
         used = [posting.amount.minor for posting in found if posting.amount.unit == unit]
         if not used or sum(used) < minor:
             raise BundleFalse("USE_NOT_SHOWN", f"record {use.index} does not use {minor} {unit}")
-    if not any(node_of(posting.source, use.index) in reached for posting in found):
+    if not any(stop_of(posting.source, posting.amount.unit, use.index) in reached for posting in found):
         raise BundleFalse("NO_PATH", f"no way leads from the gift's fund to record {use.index}")
 
 
