@@ -69,6 +69,9 @@ _bare = msgspec.json.Decoder(BareRecord)
 _peek = msgspec.json.Decoder(_Peek)
 _entries = msgspec.json.Decoder(Entry)
 
+# What msgspec raises for bytes that it cannot read; the last for brackets nested a thousand deep.
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 
 class RecordMalformed(ValueError):
     """Bytes that are no record of ours, or not in canonical form. `reason` is stable."""
@@ -99,7 +102,7 @@ def decode(body: bytes) -> Record:
     """
     try:
         record = _records.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise RecordMalformed(_why(body), str(error)) from error
     _require_same(body, record)
     return record
@@ -111,7 +114,7 @@ def decode_bare(body: bytes) -> BareRecord:
         record = _bare.decode(body)
         # Raw keeps the entry's bytes as they stand; canonical.decode holds the whole to its canonical form.
         canonical.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise RecordMalformed("MALFORMED", str(error)) from error
     except canonical.NotCanonical as error:
         raise RecordMalformed("NOT_CANONICAL", str(error)) from error
@@ -121,7 +124,7 @@ def decode_bare(body: bytes) -> BareRecord:
 def _why(body: bytes) -> Literal["MALFORMED", "UNKNOWN_KIND"]:
     try:
         return "MALFORMED" if _peek.decode(body).entry.kind in KINDS else "UNKNOWN_KIND"
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _UNREADABLE:
         return "MALFORMED"
 
 
@@ -142,7 +145,7 @@ def checked_entry(data: bytes) -> Entry:
     except msgspec.ValidationError as error:
         reason = Reason.UNKNOWN_KIND if "`$.kind`" in str(error) else Reason.MALFORMED
         raise Rejected(reason, _field_message(str(error))) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Rejected(Reason.MALFORMED, str(error)) from error
 
 
