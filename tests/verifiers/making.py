@@ -195,11 +195,16 @@ def invent(folder: Path) -> Story:
     check_book(world, allow=OPEN_KINDS)
     made = bodies(world)
     opened = json.loads(made[0])["entry"]
-    key = SigningKey.from_seed(opened["origin"], hashlib.sha256(b"the table's log key").digest())
+    key = log_key(opened["origin"])
     world.home.close()
     records = _under(made, opened["public_key"], key.vkey)
     papers = {name: (index, gift, openings[name]) for name, (index, gift) in issued.items()}
     return Story(records, key, papers, opened["public_key"], pdfs)
+
+
+def log_key(origin: str) -> SigningKey:
+    """The key that the table signs its logs with."""
+    return SigningKey.from_seed(origin, hashlib.sha256(b"the table's log key").digest())
 
 
 def _index(records: Sequence[bytes], kind: str) -> int:
