@@ -121,6 +121,8 @@ _ANSWERS: dict[tuple[str, str], dict[int, tuple[str, dict[str, Any]]]] = {
     ("get", "/api/v1/log/{book}/checkpoint.witnessed"): {200: ("text/plain", _TEXT)},
     ("get", "/api/v1/log/{book}/tile/{path}"): {200: ("application/octet-stream", _BYTES)},
     ("get", "/api/v1/papers/{index}.pdf"): {200: ("application/pdf", _BYTES)},
+    ("get", "/verify.html"): {200: ("text/html", _TEXT)},
+    ("get", "/verify.py"): {200: ("text/plain", _TEXT)},
     ("get", "/api/v1/kinds"): {200: (_JSON, _ref("Kinds"))},
     ("get", "/healthz"): {200: (_JSON, _ref("Health"))},
     ("get", "/readyz"): {200: (_JSON, _ref("Ready"))},

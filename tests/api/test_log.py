@@ -1,10 +1,16 @@
 """The served log equals the log: a stranger's client reads it and comes to the signed root."""
 
+import base64
+import hashlib
+import re
+from pathlib import Path
+
 import pytest
 from starlette.testclient import TestClient
 from tlog_scales.reader import TilesReader
 from tlog_scales.signing import Vkey
 
+import audit
 from ledger.log.checkpoint import open_checkpoint
 from ledger.log.merkle import prove_inclusion, verify_inclusion
 from ledger.log.tiles import (
@@ -121,3 +127,17 @@ def test_an_unsigned_record_has_no_proof_yet(client: TestClient) -> None:
     assert (late.status_code, late.json()["reason"]) == (409, "NOT_CHECKPOINTED")
     none = client.get(f"/api/v1/proofs/{index + 1}")
     assert (none.status_code, none.json()["reason"]) == (404, "NO_SUCH_RECORD")
+
+
+def test_the_verifiers_are_handed_out_as_they_are(sqlite_client: TestClient, sqlite_world: World) -> None:
+    """The page must run under the server's own strict headers, and be the file that is checked elsewhere."""
+    standalone = Path(audit.__file__).parent / "standalone"
+    page = sqlite_client.get("/verify.html")
+    assert page.content == (standalone / "verify.html").read_bytes()
+    policy = page.headers["content-security-policy"]
+    for script in re.findall(r"<script>(.*?)</script>", page.text, re.S):
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"script-src 'sha256-{digest}'" in policy
+    assert "unsafe" not in policy
+    assert sqlite_client.get("/verify.py").content == (standalone / "verify.py").read_bytes()
+    assert_whole(sqlite_world)
