@@ -31,11 +31,13 @@ from ledger.entries.restrictions import FundOpened
 from ledger.home import OpenBook
 from ledger.log.checkpoint import parse_checkpoint
 from ledger.log.merkle import prove_inclusion
-from ledger.log.note import split_note
+from ledger.log.note import NoteRejected, split_note
 from ledger.log.proof import make_proof
 from ledger.record import Record, decode, leaf_of
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Key, decode_value
+from ledger.rotation import signer_of
+from ledger.signing import SignerRefused
 from ledger.store import read
 from ledger.store.append import SealedRow, SubjectRow
 from ledger.store.engine import reading
@@ -140,8 +142,12 @@ class _Paper:
         if note is None:
             raise Rejected(Reason.NOT_CHECKPOINTED, index=self._index)
         size = parse_checkpoint(split_note(note.encode())[0]).size
+        try:
+            vkey = signer_of(self._db, self._opened.code, note).vkey
+        except NoteRejected as error:
+            raise SignerRefused("FOREIGN_NOTE", "the checkpoint kept is not signed by this book") from error
         openings = self._openings(paper.gift, gift.person)
-        pdf = render(self._document(book, paper, gift, size, openings))
+        pdf = render(self._document(book, paper, gift, size, vkey, openings))
         notes = PaperNotes({field: opening for field, opening in openings.items() if field == "name"}, TEMPLATE)
         files = {"paper.json": msgspec.json.encode(notes, order="sorted")}
         tree = read.tree_reader(self._db, self._opened.code)
@@ -151,7 +157,13 @@ class _Paper:
         return attach(pdf, files)
 
     def _document(
-        self, book: BookOpened, paper: CertificateIssued, gift: GiftPart, size: int, openings: dict[str, dict[str, str]]
+        self,
+        book: BookOpened,
+        paper: CertificateIssued,
+        gift: GiftPart,
+        size: int,
+        vkey: str,
+        openings: dict[str, dict[str, str]],
     ) -> Document:
         if gift.unit != "VND":
             raise Rejected(Reason.UNIT_DIFFERS, "papers are made in đồng", unit=gift.unit)
@@ -179,7 +191,7 @@ class _Paper:
                 short_code=short_code(leaf),
                 index=self._index,
                 checkpoint_size=size,
-                vkey=self._opened.vkey.vkey,
+                vkey=vkey,
             ),
             amount_minor=gift.minor,
             decision=decision,

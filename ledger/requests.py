@@ -18,7 +18,7 @@ import msgspec
 
 from ledger.book import Book, Draft, Recorded, same_request
 from ledger.entries.base import Person, kind_of
-from ledger.entries.book import ClockClamped
+from ledger.entries.book import ClockClamped, KeyReplaced, Restored
 from ledger.entries.pledges import PledgeMade
 from ledger.log import canonical
 from ledger.record import checked_entry, decode
@@ -30,6 +30,7 @@ from ledger.store.engine import reading
 from ledger.vault.seal import RandomBytes, Vault
 
 MAX_GROUP = 1000
+_DONE_NOT_SAID = frozenset(kind_of(kind.__name__) for kind in (KeyReplaced, Restored))
 IMPORTER = "import"
 """Whose references name statement files and lines by their content; nobody else may act under this name."""
 
@@ -189,6 +190,16 @@ class Requests:
         if opened is None:
             raise Rejected(Reason.NOT_IN_VAULT, field="same_as", index=index)
         return opened
+
+
+def refuse_done(request: object) -> None:
+    """Every door calls this: what a command does (`sovang key rotate`, `sovang restore`) is not said by asking.
+
+    A stolen login could else put a thief's key in force. Raises Rejected(MALFORMED).
+    """
+    entry = request.get("entry") if isinstance(request, dict) else None
+    if isinstance(entry, dict) and entry.get("kind") in _DONE_NOT_SAID:
+        raise Rejected(Reason.MALFORMED, "a command of the operator says this", field="kind")
 
 
 def _numbered(items: Sequence[Item], make: Callable[[Item], Made]) -> list[Made]:

@@ -152,9 +152,9 @@ def check(
     from ledger.log.note import VerifierKey
 
     data = file.read_bytes()
-    key = VerifierKey.parse(_text_or_file(vkey)) if vkey is not None else _own_key(session)
-    asked = _policy(policy)
     form, note = _form_of(data)
+    key = VerifierKey.parse(_text_or_file(vkey)) if vkey is not None else _own_key(session, note)
+    asked = _policy(policy)
     if form == "fork":
         return _check_fork(data, key)
     if form == "paper":
@@ -395,10 +395,20 @@ NOT_IN_BOOK = (
 )
 
 
-def _own_key(session: Session) -> Any:
+def _own_key(session: Session, note: bytes | None) -> Any:
+    """The key of the book kept here that signed this note; the one in force when none did."""
+    from ledger.log.note import NoteRejected
+    from ledger.rotation import signer_of
+    from ledger.store.engine import reading
+
     if not session.home_path.is_dir():
         raise Misuse("cần --vkey: khóa công khai của nhật ký — the log's public key is needed")
-    return session.opened.vkey
+    opened = session.opened
+    try:
+        with reading(opened.engine) as db:
+            return signer_of(db, opened.code, (note or b"").decode("utf-8", "replace"))
+    except NoteRejected:
+        return opened.vkey
 
 
 def _check_paper(session: Session, data: bytes, key: Any, *, ask_home: bool) -> Answer:

@@ -140,13 +140,18 @@ def record(
 
 def _request(line: bytes) -> object:
     from ledger.log import canonical
+    from ledger.requests import refuse_done
 
     try:
         request = canonical.parse(line.strip())
     except canonical.NotCanonical as error:
         return Rejected(Reason.MALFORMED, str(error))
     if isinstance(request, dict) and "kind" in request:
-        return {"entry": request}
+        request = {"entry": request}
+    try:
+        refuse_done(request)
+    except Rejected as refused:
+        return refused
     return request
 
 
@@ -175,6 +180,7 @@ def new(
     """Ghi một nghiệp vụ: --trường giá-trị … — record one entry from --field value …"""
     from api.cli.forms import entry_of, fields_of
     from ledger.entries.union import KINDS
+    from ledger.requests import refuse_done
     from ledger.statements.matching import PREFIX, valid_code
 
     if kind == "list":
@@ -193,6 +199,7 @@ def new(
         )
     if reference is not None:
         request["reference"] = reference
+    refuse_done(request)
     recorded = session.opened.requests.submit([request], session.actor)[0]
     document: dict[str, Any] = {
         "index": recorded.index,

@@ -62,7 +62,6 @@ class Shelf:
         self.checkpoint_seconds = first.checkpoint_seconds
         self.keeper = Keeper(f"checkpointer-{self.code}", self._sign, first.checkpoint_seconds)
         self.asker = Keeper(f"witnesses-{self.code}", self._ask, first.checkpoint_seconds)
-        self._vkey = opened.vkey
         self._believed: tuple[str, Checkpoint] | None = None
         self._judged: dict[str, Witnessed | None] = {}
 
@@ -78,7 +77,7 @@ class Shelf:
             return None
         if self._believed is None or self._believed[0] != note:
             try:
-                believed, _ = open_checkpoint(note.encode(), self._vkey)
+                believed, _ = open_checkpoint(note.encode(), self.opened.vkey)
             except NoteRejected as error:
                 raise SignerRefused("FOREIGN_NOTE", "the newest checkpoint kept is not signed by this book") from error
             self._believed = (note, believed)
@@ -101,7 +100,7 @@ class Shelf:
 
     def _judge(self, policy: Policy, size: int, note: str) -> Witnessed | None:
         try:
-            judged = policy.judge(note.encode(), self._vkey)
+            judged = policy.judge(note.encode(), self.opened.vkey)
         except NoteRejected:
             return None  # of a key that was replaced, or tampered with: the audit's business
         if not judged.quorum or judged.newest_at is None:

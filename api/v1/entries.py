@@ -16,6 +16,7 @@ from ledger.book import Recorded
 from ledger.days import to_instant
 from ledger.record import leaf_of
 from ledger.refusals import Reason, Rejected
+from ledger.requests import refuse_done
 from ledger.store import read
 from ledger.store.engine import reading
 
@@ -51,6 +52,8 @@ def record(
     checkpoint and none could be signed: the entries are recorded all the same, and `problem` says why."""
     shelf = shelves.get(query.book)
     requests = requests_of(body, idempotency_key, shelf.zone)
+    for request in requests:
+        refuse_done(request)
     recorded = shelf.opened.requests.submit(requests, actor)
     status = 200 if all(one.repeated for one in recorded) else 201
     answer: dict[str, Any] = {}

@@ -22,6 +22,7 @@ from ledger.log.note import VerifierKey
 from ledger.log.replacement import sign, statement
 from ledger.record import decode
 from ledger.refusals import Reason, Rejected
+from ledger.requests import refuse_done
 from ledger.rotation import log_keys, rotate, signer_of
 from ledger.signing import FileSigner, SignerRefused
 from ledger.store import read
@@ -314,7 +315,7 @@ def test_a_commit_nobody_heard_of_is_found_again(sqlite_world: World) -> None:
 
 
 def test_a_replacement_needs_both_signatures(sqlite_world: World) -> None:
-    """Nobody at the door replaces a key: the old one must have signed, and over this very statement."""
+    """The old one must have signed, and over this very statement; at the door nobody replaces a key at all."""
     key, other = sqlite_world.open.signer.key(), keyfile.SigningKey.from_seed(sqlite_world.open.vkey.name, bytes(32))
     text = statement(key.name, key.vkey, other.vkey, compromised=False)
     asked = {
@@ -326,5 +327,8 @@ def test_a_replacement_needs_both_signatures(sqlite_world: World) -> None:
     for wrong in ({}, {"old_signature": sign(other, text)}, {"old_signature": sign(key, text + b"\n")}):
         with pytest.raises(Rejected) as caught:
             sqlite_world.say("key_replaced", **asked, **wrong)
-        assert caught.value.reason in (Reason.SIGNATURE_INVALID, Reason.MALFORMED)
+        assert caught.value.reason == Reason.SIGNATURE_INVALID
+    with pytest.raises(Rejected) as caught:
+        refuse_done({"entry": {"kind": "key_replaced"}})
+    assert caught.value.reason == Reason.MALFORMED
     assert replacements(sqlite_world) == []
