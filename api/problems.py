@@ -37,6 +37,7 @@ STATUS: dict[Reason | DoorReason, int] = {
     # 404, 405: what is asked for is not here
     Reason.BOOK_NOT_OPEN: 404,
     Reason.NO_SUCH_RECORD: 404,
+    Reason.TRANSFER_NOT_FOUND: 404,
     DoorReason.NOT_FOUND: 404,
     DoorReason.METHOD_NOT_ALLOWED: 405,
     # 409: the request is right, the book does not stand so; later it may

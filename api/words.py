@@ -67,6 +67,10 @@ WORDS: dict[Reason | DoorReason, Words] = {
     Reason.NO_SUCH_ALLOCATION: ("Không có quyết định phân bổ này", "There is no such allocation"),
     Reason.NO_SUCH_ORDER: ("Không có lệnh chi này", "There is no such payment order"),
     Reason.NO_SUCH_DISPUTE: ("Không có khiếu nại này", "There is no such dispute"),
+    Reason.TRANSFER_NOT_FOUND: (
+        "Không có đúng một khoản chuyển như vậy; hãy hỏi quỹ, hoặc khiếu nại",
+        "There is not exactly one such transfer; ask the fund, or dispute",
+    ),
     Reason.NOT_THE_RECORD: ("Không phải bản ghi được nói đến", "This is not the record meant"),
     Reason.NOT_A_GIFT: ("Bản ghi này không phải là khoản ủng hộ phù hợp", "This record is not a gift that fits"),
     Reason.WOULD_BE_OVERDRAWN: ("Không đủ số dư", "The balance is too small"),
@@ -183,6 +187,7 @@ FAILURES: dict[str, Words] = {
     "BUNDLE_FALSE": ("Gói này không chứng minh được điều nó nói", "The bundle does not prove what it says"),
     "WITNESS_UNFIT": ("Thư mục của bên làm chứng không dùng được", "The witness's folder cannot be used"),
     "AUTHORITY_REFUSED": ("Không thêm được cơ quan cấp dấu thời gian", "The authority cannot be added"),
+    "RESTORE_REFUSED": ("Không khôi phục được; không có gì được ghi", "Nothing was put back"),
     "SERVE_REFUSED": ("Máy chủ không chạy được", "The server does not start"),
     "MISUSE": ("Gõ lệnh chưa đúng", "The command is not written right"),
     "INTERRUPTED": ("Đã dừng giữa chừng", "Interrupted"),

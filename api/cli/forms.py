@@ -137,7 +137,7 @@ def _value(kind: types.Type, text: str, path: str) -> Any:
             raise Rejected(Reason.MALFORMED, "not JSON", field=path) from error
     match kind:
         case types.StructType() if kind.cls is Amount:
-            return _amount(text, path)
+            return amount_of(text, path)
         case types.StructType() if kind.cls is Person:
             same = re.fullmatch(r"same_as:(\d+)", text)
             return {"same_as": int(same[1])} if same else {"private": {"name": text}}
@@ -153,7 +153,8 @@ def _value(kind: types.Type, text: str, path: str) -> Any:
             return text
 
 
-def _amount(text: str, path: str) -> dict[str, Any]:
+def amount_of(text: str, path: str) -> dict[str, Any]:
+    """`500000`, `500.000` or `10050 USD` as an amount; raises Rejected(MALFORMED) naming the field."""
     number, _, unit = text.strip().partition(" ")
     return {"minor": _integer(number, path), "unit": unit.strip() or "VND"}
 

@@ -25,6 +25,9 @@ def verify(
     max_age: Annotated[
         int | None, typer.Option(min=1, help="Tuổi tối đa của chữ ký làm chứng, giây — oldest quorum allowed, seconds")
     ] = None,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Sổ có đủ mọi dòng sao kê không — is all that the bank says in the book")
+    ] = False,
     state: Annotated[
         Path | None, typer.Option(help="Kiểm tiếp từ lần trước, rồi lưu lại — go on from the last audit, and keep it")
     ] = None,
@@ -43,6 +46,7 @@ def verify(
         "max_age_seconds": max_age,
         "state": state.read_bytes() if state is not None and state.exists() else None,
         "keep_state": state is not None,
+        "complete": complete,
     }
     if tiles is not None:
         from audit.verify import verify_tiles
@@ -69,12 +73,39 @@ def verify(
         f"{report.size} bản ghi / records, root {report.root}, {report.seconds:.2f} s",
         f"đã ghi / recorded {states.recorded}, đã niêm phong / checkpointed {states.checkpointed}, "
         f"đã làm chứng / witnessed {states.witnessed}{witnessed}",
+        *_completeness(report.completeness),
         *(f"- {finding}" for finding in report.findings),
         *(f"Không loại trừ được — cannot exclude: {sentence}" for sentence in report.cannot_exclude),
     ]
     if state is not None:
         lines.append(f"Đã lưu để kiểm tiếp — kept: {state}" if keeps else f"KHÔNG lưu — NOT kept: {state}")
     return Answer(document, lines, code=DONE if report.ok else FINDINGS)
+
+
+def _completeness(said: dict[str, Any] | None) -> list[str]:
+    """The bank's word against the book's, account by account."""
+    if said is None:
+        return []
+    lines = []
+    for place in said["places"]:
+        waits, checks = place["in_suspense"], place["balance_checks"]
+        uncovered = ", ".join("–".join(period) for period in place["uncovered"])
+        lines.append(
+            f"{place['place']}: {place['statements']} sao kê / statements, {place['lines']} dòng / lines: "
+            f"{place['matched']} khớp / matched, {place['explained']} đã giải trình / explained, "
+            f"{waits['lines']} chờ xác định / in suspense, {place['missing']} thiếu / missing; "
+            f"{place['covered_days']} ngày có sao kê / days covered"
+            + (f", thiếu / uncovered {uncovered}" if uncovered else "")
+            + f"; {checks['made']} số dư đối chiếu / balances checked, {checks['differ']} khác / differ"
+        )
+    if said["without_statements"]:
+        lines.append("Không có sao kê — no bank statements for: " + ", ".join(said["without_statements"]))
+    disputes = said["disputes"]
+    lines.append(
+        f"Khiếu nại / disputes: {disputes['open']} đang mở / open, {disputes['overdue']} quá hạn / overdue, "
+        f"{disputes['answered']} đã trả lời / answered"
+    )
+    return lines
 
 
 def _policy(file: Path | None) -> Any:

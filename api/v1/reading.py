@@ -7,9 +7,10 @@ form of a record (`seals`, `tag`), for nobody could ever open a commitment that 
 
 import re
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+import msgspec
 from fastapi import Request
 
 from api.problems import Refused
@@ -18,6 +19,7 @@ from ledger.log import canonical
 from ledger.refusals import Reason, Rejected
 
 MAX_BODY = 4 * 1024 * 1024
+Shape = TypeVar("Shape")
 
 _JSON_TYPE = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
 _REFERENCE = re.compile(r"[!-~]{1,120}")
@@ -62,6 +64,19 @@ def requests_of(body: bytes, idempotency_key: str | None, zone: str) -> list[dic
     if idempotency_key is not None:
         _put_key(requests, idempotency_key)
     return requests
+
+
+def value_of(body: bytes, shape: type[Shape]) -> Shape:
+    """A body of this shape; raises Rejected(MALFORMED) naming the field, and never what stands in it."""
+    value = _parsed(body)
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        said = str(error)
+        unknown = re.search(r"unknown field `([^`]{1,80})`|missing required field `([^`]{1,80})`", said)
+        where = re.search(r"at `\$\.([a-z_.]{1,80})`", said)
+        name = (unknown[1] or unknown[2]) if unknown else where[1] if where else "body"
+        raise Rejected(Reason.MALFORMED, "missing, unknown or not of its form", field=name) from error
 
 
 def _put_key(requests: list[dict[str, Any]], key: str) -> None:

@@ -1,11 +1,12 @@
-"""Reads about statement lines: which wait in suspense, which were explained."""
+"""Reads about statement lines: which wait in suspense, which were explained, which came in on a day."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, and_, select
 
 from ledger.registers import decode_value
 from ledger.store import tables
+from ledger.store.append import SealedRow
 
 _SUSPENSE = "suspense:"
 
@@ -50,3 +51,57 @@ def explained_lines(db: Connection, book: str, limit: int) -> list[tuple[int, st
         .limit(limit)
     )
     return [(index, source.removeprefix(_SUSPENSE)) for index, source in db.execute(query)]
+
+
+def incoming_lines(db: Connection, book: str, mark: str, place: str, unit: str, minor: int) -> list[int]:
+    """The records that took a line whose key begins with `mark` (ledger/spool.py) and brought just this into the place
+    from outside."""
+    r, p = tables.registers, tables.postings
+    query = (
+        select(r.c.index)
+        .join(p, and_(p.c.book == r.c.book, p.c.index == r.c.index))
+        .where(
+            r.c.book == book,
+            r.c.register == "line",
+            r.c.key >= mark,
+            r.c.key < mark[:-1] + chr(ord(mark[-1]) + 1),
+            p.c.source == "outside",
+            p.c.destination == place,
+            p.c.unit == unit,
+            p.c.minor == minor,
+        )
+        .order_by(r.c.index)
+    )
+    return [index for (index,) in db.execute(query)]
+
+
+def sealed_references(db: Connection, book: str, indexes: Sequence[int]) -> Iterator[tuple[SealedRow, int, int, bytes]]:
+    """(sealed value, record, epoch, wrapped key) of every field `reference` that the vault holds for these records."""
+    v, s = tables.vault_values, tables.vault_subjects
+    for start in range(0, len(indexes), 500):
+        query = (
+            select(v.c.index, v.c.tag, v.c.field, v.c.subject, v.c.sealed, s.c.epoch, s.c.wrapped)
+            .join(s, and_(s.c.book == v.c.book, s.c.subject == v.c.subject))
+            .where(v.c.book == book, v.c.index.in_(indexes[start : start + 500]), v.c.field == "reference")
+        )
+        for index, tag, field, subject, sealed, epoch, wrapped in db.execute(query):
+            yield SealedRow(tag, field, subject, bytes(sealed)), index, epoch, bytes(wrapped)
+
+
+def explaining(db: Connection, book: str, first: int, account: str) -> list[int]:
+    """The records after `first` that took money out of this line's suspense; as far as the balance was last moved."""
+    p, b = tables.postings, tables.balances
+    last = select(b.c.index).where(b.c.book == book, b.c.account == account)
+    query = (
+        select(p.c.index)
+        .where(
+            p.c.book == book,
+            p.c.index > first,
+            p.c.index <= last.scalar_subquery(),
+            p.c.source == account,
+            p.c.destination == "senders",
+        )
+        .distinct()
+        .order_by(p.c.index)
+    )
+    return [index for (index,) in db.execute(query)]
