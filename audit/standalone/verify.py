@@ -55,7 +55,7 @@ except ImportError:  # an older cryptography: such a line cannot be checked, and
 
 MAX_INTEGER, MAX_SIZE, MAX_RECORD, MAX_FILE = 2**53 - 1, 2**63 - 1, 65_535, 20 * 1024 * 1024
 TOLERANCE = 10  # seconds that a witness's clock may stand behind the book's
-LISTED = 100  # findings listed of one kind
+LISTED = 500  # findings listed; the others are counted
 Json = Dict[str, Any]
 
 RULES = (
@@ -101,16 +101,17 @@ class Report:
 
     def __init__(self) -> None:
         self.findings: List[Json] = []
-        self.counts: Counter = Counter()
+        self.more: Counter = Counter()
         self.broken, self.size, self.root = 0, 0, ""
         self.facts: Json = {}
         self.cannot = [RULES, FACTS, TAIL]
 
     def add(self, kind: str, message: str, index: Optional[int] = None, severity: str = "broken") -> None:
         self.broken += severity == "broken"
-        self.counts[kind] += 1
-        if self.counts[kind] <= LISTED:
+        if len(self.findings) < LISTED:
             self.findings.append({"kind": kind, "severity": severity, "index": index, "detail": message})
+        else:
+            self.more[kind] += 1
 
     def take(self, error: Bad, index: Optional[int] = None) -> None:
         self.add(error.kind, str(error), index if error.index is None else error.index)
@@ -158,7 +159,7 @@ def _normal(value: Any) -> bool:
 
 def canonical(data: bytes, most: int = MAX_RECORD) -> Any:
     """Rule 1: the value of canonical JSON; any other bytes are refused."""
-    need(len(data) <= most, "TOO_LARGE", f"dài quá mức — more than {most} bytes")
+    need(len(data) <= most, "MALFORMED", f"dài quá mức — more than {most} bytes")
     try:
         text = data.decode("utf-8")
         depth = 0
@@ -179,20 +180,25 @@ def canonical(data: bytes, most: int = MAX_RECORD) -> Any:
     return value
 
 
-def fields(value: Any, names: str, what: str = "") -> Json:
-    """An object with just these fields."""
-    right = isinstance(value, dict) and set(value) == set(names.split())
-    need(right, "MALFORMED", f"sai các trường — not the fields of {what or names}")
-    return value  # type: ignore[no-any-return]
-
-
 def whole(value: Any, least: int = 0) -> bool:
     """An integer from `least` to 2^53-1, and no true or false."""
     return type(value) is int and least <= value <= MAX_INTEGER
 
 
-def matches(pattern: str, value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(pattern, value) is not None
+def shaped(value: Any, shape: Any) -> bool:
+    """Whether a value has a shape: a pattern for text, a least number, a type, [shape] for a list of such, {name: shape}
+    for an object with just these fields, of which those named with a ? may be absent."""
+    if isinstance(shape, str):
+        return isinstance(value, str) and re.fullmatch(shape, value, re.DOTALL) is not None
+    if isinstance(shape, int):
+        return whole(value, shape)
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(shaped(item, shape[0]) for item in value)
+    if isinstance(shape, type):
+        return isinstance(value, shape)
+    needed, names = {name for name in shape if name[-1] != "?"}, {name.rstrip("?"): name for name in shape}
+    right = isinstance(value, dict) and needed <= set(value) <= set(names)
+    return right and all(shaped(item, shape[names[name]]) for name, item in value.items())
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -397,17 +403,29 @@ class Policy:
         return self.quorum in seen, sorted(at for at in times.values() if at)
 
 
-def demand(policy: Optional[Policy], checkpoint: Checkpoint, report: Report, *more: str) -> None:
+class Asked(NamedTuple):
+    """What whoever asks holds: the pinned key, and what else was given on the command line."""
+
+    key: Key
+    policy: Optional[Policy]
+    since: Optional[bytes]
+    record: Optional[bytes]
+
+
+def finish(checkpoint: Checkpoint, asked: Asked, report: Report, *more: str) -> None:
     """The end of every check of a single file: the witnesses, and what the file cannot show."""
-    right = policy is None or policy.times(checkpoint)[0]
+    right = asked.policy is None or asked.policy.times(checkpoint)[0]
     need(right, "NOT_WITNESSED", "chưa đủ bên làm chứng — not signed by the quorum of the policy")
     report.size, report.root = checkpoint.size, checkpoint.root.hex()
-    report.cannot += [*more, *([HISTORY] if policy is None else [])]
+    report.cannot += [*more, *([HISTORY] if asked.policy is None else [])]
 
 
 CODE, HASH, UNIT = "[A-Za-z0-9][A-Za-z0-9._-]{0,39}", "[0-9a-f]{64}", "[A-Z]{3}|[a-z][a-z0-9-]{2,39}"
 AT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"
-FRAME = {"at": AT, "book": CODE, "by": CODE, "previous": HASH, "reference": CODE + "/[!-~]{1,120}"}
+AMOUNT = {"minor": 1, "unit": UNIT}
+POSTING = {"amount": AMOUNT, "destination": ".{1,64}", "source": ".{1,64}"}
+RECORD = {"at": AT, "book": CODE, "by": CODE, "entry": dict, "index": 0, "postings": [POSTING], "previous": HASH}
+RECORD.update(reference=CODE + "/[!-~]{1,120}", v=1)
 
 
 def seconds(instant: str) -> float:
@@ -420,21 +438,11 @@ def seconds(instant: str) -> float:
 
 def read_record(body: bytes) -> Json:
     """Rule 6: a record in canonical form with its nine fields."""
-    need(len(body) <= MAX_RECORD, "MALFORMED", "bản ghi quá dài — more than 65,535 bytes")
-    record = fields(canonical(body), "at book by entry index postings previous reference v", "record")
-    entry, postings = record["entry"], record["postings"]
-    right = all(matches(pattern, record[name]) for name, pattern in FRAME.items()) and whole(record["index"])
-    right = right and type(record["v"]) is int and record["v"] == 1 and isinstance(postings, list)
-    right = right and isinstance(entry, dict) and isinstance(entry.get("kind"), str)
+    record = canonical(body)
+    right = shaped(record, RECORD) and record["v"] == 1 and isinstance(record["entry"].get("kind"), str)
     need(right, "MALFORMED", "bản ghi sai dạng — a field of the record has another form")
     seconds(record["at"])
-    for posting in postings:
-        amount = fields(fields(posting, "amount destination source")["amount"], "minor unit")
-        right = whole(amount["minor"], 1) and matches(UNIT, amount["unit"])
-        for account in (posting["source"], posting["destination"]):
-            right = right and isinstance(account, str) and 1 <= len(account) <= 64
-        need(right, "MALFORMED", "bút toán sai dạng — a posting has another form")
-    return record
+    return record  # type: ignore[no-any-return]
 
 
 # root → (+1 held in the purpose view, -1 held in the place view, 0 not held; view; has a code): docs/format.md, "Accounts
@@ -462,7 +470,7 @@ suspense_received transfer_arrived transfer_sent witnesses_set
 def known(account: str) -> Optional[Tuple[int, str, bool]]:
     name, colon, code = account.partition(":")
     sort = ACCOUNTS.get(name)
-    return sort if sort is not None and bool(colon) == sort[2] and (not colon or matches(CODE, code)) else None
+    return sort if sort is not None and bool(colon) == sort[2] and (not colon or shaped(code, CODE)) else None
 
 
 class Fold:
@@ -651,20 +659,21 @@ class Tiles:
 
 def check_links(record: Json, index: int, previous: str, before: Json, report: Report) -> None:
     """Rule 6: what a record must have to do with the one before it."""
-    if record["index"] != index:
-        report.add("OUT_OF_SEQUENCE", f"tự ghi số khác — the record says that it is {record['index']}", index)
-    if record["previous"] != previous:
-        report.add("BROKEN_LINK", "mắt xích đứt — `previous` is not the leaf hash of the record before", index)
-    if before and record["at"] < before["at"]:
-        report.add("TIME_BACKWARDS", "thời điểm chạy lùi — earlier than the record before", index)
-    if before and record["book"] != before["book"]:
-        report.add("OTHER_BOOK", "của sổ khác — the record names another book", index)
+    number, first = record["index"], not before
+    for kind, right, message in (
+        ("OUT_OF_SEQUENCE", number == index, f"tự ghi số khác — the record says that it is {number}"),
+        ("BROKEN_LINK", record["previous"] == previous, "mắt xích đứt — not linked to the record before"),
+        ("TIME_BACKWARDS", first or record["at"] >= before["at"], "thời điểm lùi — earlier than the record before"),
+        ("OTHER_BOOK", first or record["book"] == before["book"], "của sổ khác — the record names another book"),
+    ):
+        if not right:
+            report.add(kind, message, index)
 
 
-def check_tiles(folder: Path, pinned: Key, policy: Optional[Policy], since: Optional[bytes], report: Report) -> None:
+def check_tiles(folder: Path, asked: Asked, report: Report) -> None:
     """Rule 9, and with it rules 4 to 8 for every record."""
     # What the notes say is not believed yet: whose signature they need is known when the records have named the keys.
-    notes: Dict[str, Checkpoint] = {}
+    (pinned, policy, since, _), notes = asked, {}  # type: Asked, Dict[str, Checkpoint]
     for name in ["checkpoint"] if policy is None else ["checkpoint", "checkpoint.witnessed"]:
         data = read_file(folder / name, 1_000_000)
         if data is not None:
@@ -739,33 +748,23 @@ def check_witnesses(
         report.add("TAIL_NOT_WITNESSED", "phần cuối chưa có chứng kiến — not witnessed from here on", witnessed, "open")
 
 
-class Proof(NamedTuple):
-    index: int
-    path: List[bytes]
-    extra: Optional[bytes]
-    checkpoint: bytes
-
-
-def read_proof(data: bytes) -> Proof:
-    """Rule 10: the parts of a .tlog-proof, nothing verified."""
+def read_proof(data: bytes) -> Tuple[int, List[bytes], Optional[bytes], bytes]:
+    """Rule 10: (index, hashes, extra data, checkpoint) of a .tlog-proof, nothing verified."""
     above, blank, checkpoint = data.partition(b"\n\n")
     lines = above.decode("ascii", "replace").split("\n")
     header = lines.pop(0) == "c2sp.org/tlog-proof@v1"
     extra = unbase64(lines.pop(0)[6:]) if lines and lines[0].startswith("extra ") else None
     right = header and blank and checkpoint and lines and lines[0].startswith("index ")
+    right = right and (extra is None or 1 <= len(extra) <= 65_536)
     need(right, "MALFORMED", "không phải tệp bằng chứng — not a tlog-proof")
-    need(
-        extra is None or 1 <= len(extra) <= 65_536, "MALFORMED", "dữ liệu kèm sai độ dài — extra data of another length"
-    )
-    return Proof(decimal(lines[0][6:]), hashes_of(lines[1:]), extra, checkpoint)
+    return decimal(lines[0][6:]), hashes_of(lines[1:]), extra, checkpoint
 
 
-def hashes_of(lines: Any) -> List[bytes]:
+def hashes_of(lines: List[str]) -> List[bytes]:
     """The hashes of a proof, base64 each."""
-    right = isinstance(lines, list) and len(lines) <= 63 and all(isinstance(line, str) for line in lines)
-    need(right, "MALFORMED", "bằng chứng sai dạng — not a list of at most 63 hashes")
-    path = [unbase64(line) for line in lines]
-    need(all(len(value) == 32 for value in path), "MALFORMED", "mã băm sai độ dài — a hash that is not 32 bytes")
+    path = [unbase64(line) for line in lines[:64]]
+    right = len(path) < 64 and all(len(value) == 32 for value in path)
+    need(right, "MALFORMED", "không phải dãy mã băm — not a list of at most 63 hashes of 32 bytes")
     return path
 
 
@@ -779,16 +778,16 @@ def proven(body: bytes, index: int, path: List[bytes], checkpoint: Checkpoint) -
     return record
 
 
-def check_proof(data: bytes, body: Optional[bytes], pinned: Key, policy: Optional[Policy], report: Report) -> None:
+def check_proof(data: bytes, asked: Asked, report: Report) -> None:
     """Rule 10."""
-    proof = read_proof(data)
-    checkpoint = opened(proof.checkpoint, pinned)
-    body = proof.extra if body is None else body
+    index, path, extra, note = read_proof(data)
+    checkpoint = opened(note, asked.key)
+    body = extra if asked.record is None else asked.record
     if body is None:
         raise Cannot("thiếu bản ghi: dùng --record — the record itself is missing: give --record")
-    record = proven(body, proof.index, proof.path, checkpoint)
-    demand(policy, checkpoint, report)
-    report.facts.update(index=proof.index, kind=record["entry"]["kind"], at=record["at"])
+    record = proven(body, index, path, checkpoint)
+    finish(checkpoint, asked, report)
+    report.facts.update(index=index, kind=record["entry"]["kind"], at=record["at"])
 
 
 class Pdf:
@@ -798,11 +797,9 @@ class Pdf:
     def __init__(self, data: bytes) -> None:
         self._data = data
         end = re.search(rb"startxref\n([0-9]{1,9})\n%%EOF\s*\Z", data[-64:])
-        table = end and re.compile(
-            rb"xref\n0 [0-9]{1,6}\n((?:[0-9]{10} [0-9]{5} [nf][ \r]\n)+)trailer[^()]*?/Root ([0-9]{1,6}) 0 R"
-        ).match(data, int(end[1]))
-        self._rows = self._found(table)[1].splitlines()
-        self._root = int(self._found(table)[2])
+        rows = rb"xref\n0 [0-9]{1,6}\n((?:[0-9]{10} [0-9]{5} [nf][ \r]\n)+)trailer[^()]*?/Root ([0-9]{1,6}) 0 R"
+        table = self._found(end and re.compile(rows).match(data, int(end[1])))
+        self._rows, self._root = table[1].splitlines(), table[2]
 
     @staticmethod
     def _found(match: Any) -> Any:
@@ -810,30 +807,26 @@ class Pdf:
             raise Cannot("PDF không phải dạng của giấy Sổ Vàng — not a PDF as our papers are")
         return match
 
-    def _object(self, number: int, pattern: bytes) -> Any:
-        """The match of a pattern in an object's dictionary."""
-        place = int(self._rows[number][:10]) if number < len(self._rows) else len(self._data)
-        head = self._found(re.compile(rb"%d 0 obj\n<<" % number).match(self._data, place))
-        end = min(
-            place for place in (self._data.find(word, head.end()) for word in (b"\nendobj", b"\nstream\n")) if True
-        )
-        end = self._data.find(b"\nendobj", head.end()) if end < 0 else end
-        return re.compile(pattern, re.DOTALL).search(self._data, head.end(), max(end, head.end()) + 8)
+    def _object(self, number: bytes, pattern: bytes) -> Any:
+        """The match of a pattern in the dictionary of an object."""
+        place = int(self._rows[int(number)][:10]) if int(number) < len(self._rows) else len(self._data)
+        self._found(self._data.startswith(number + b" 0 obj\n<<", place))
+        ends = [self._data.find(word, place) for word in (b"\nendobj", b"\nstream\n")]
+        return re.compile(pattern).search(self._data, place, min([e for e in ends if e > 0] or [place]) + 8)
 
     def files(self) -> Dict[str, bytes]:
         """The embedded files by name."""
         names = self._object(self._root, rb"/Names ([0-9]{1,6}) 0 R")
-        tree = names and self._object(int(names[1]), rb"/EmbeddedFiles ([0-9]{1,6}) 0 R")
+        tree = names and self._object(names[1], rb"/EmbeddedFiles ([0-9]{1,6}) 0 R")
         need(tree, "NO_PROOF_INSIDE", "trong PDF không có bằng chứng — there is no proof inside the PDF")
-        leaf = self._found(self._object(int(tree[1]), rb"/Names \[((?: \([^()\\]{1,99}\) [0-9]{1,6} 0 R)+) \]"))
+        leaf = self._found(self._object(tree[1], rb"/Names \[((?: \([^()\\]{1,99}\) [0-9]{1,6} 0 R)+) \]"))
         files: Dict[str, bytes] = {}
         for name, number in re.findall(rb"\(([^()]+)\) ([0-9]+) 0 R", leaf[1]):
-            spec = self._found(self._object(int(number), rb"/EF << /F ([0-9]{1,6}) 0 R /UF \1 0 R >>"))
-            stream = self._found(self._object(int(spec[1]), rb"/Type /EmbeddedFile /Length ([0-9]{1,8}) >>\nstream\n"))
-            content = self._data[stream.end() : stream.end() + int(stream[1])]
-            self._found(self._data.startswith(b"\nendstream", stream.end() + int(stream[1])))
-            self._found(name.decode("latin-1") not in files)
-            files[name.decode("latin-1")] = content
+            spec = self._found(self._object(number, rb"/EF << /F ([0-9]{1,6}) 0 R /UF \1 0 R >>"))
+            stream = self._found(self._object(spec[1], rb"/Type /EmbeddedFile /Length ([0-9]{1,8}) >>\nstream\n"))
+            end = stream.end() + int(stream[1])
+            self._found(self._data.startswith(b"\nendstream", end) and name.decode("latin-1") not in files)
+            files[name.decode("latin-1")] = self._data[stream.end() : end]
         return files
 
 
@@ -864,7 +857,7 @@ def opened_name(openings: Any, donor: Any) -> str:
     """The name that an opening opens: the one that the record commits to."""
     (tag, commitment), opening = sealed_name(donor), openings.get("name") if isinstance(openings, dict) else None
     key, value = (opening.get("r"), opening.get("value")) if isinstance(opening, dict) else (None, None)
-    right = tag and matches(HASH, key) and isinstance(value, str) and set(opening) == {"r", "value"}
+    right = tag and shaped(opening, {"r": HASH, "value": str})
     need(right, "NAME_DIFFERS", "không mở được tên đã che — the opening of the name, or its seal, is missing")
     digest = hmac.new(bytes.fromhex(key), f"{tag}\0name\0{value}".encode(), "sha256").hexdigest()
     need(digest == commitment, "NAME_DIFFERS", "không phải tên đã ghi — not the name that the record commits to")
@@ -878,19 +871,19 @@ def check_opening(record: Json, pinned: Key) -> None:
     need(right, "NOT_THE_BOOK", "không phải bản ghi mở sổ này — record 0 does not open the book of this origin")
 
 
-def check_paper(data: bytes, pinned: Key, policy: Optional[Policy], report: Report) -> None:
+def check_paper(data: bytes, asked: Asked, report: Report) -> None:
     """Rule 11."""
     files, records, checkpoints = Pdf(data).files(), {}, []  # type: Dict[str, bytes], Json, List[Checkpoint]
     for name in ("book", "gift", "paper"):
         body, proof = files.get(f"{name}.record"), files.get(f"{name}.tlog-proof")
         if body is None or proof is None:
             raise Bad("NO_PROOF_INSIDE", f"trong PDF thiếu bằng chứng — the PDF lacks {name}.record or its proof")
-        parsed = read_proof(proof)
-        checkpoints.append(opened(parsed.checkpoint, pinned))
-        records[name] = proven(body, parsed.index, parsed.path, checkpoints[-1])
+        index, path, _, note = read_proof(proof)
+        checkpoints.append(opened(note, asked.key))
+        records[name] = proven(body, index, path, checkpoints[-1])
     one = len({checkpoint.text for checkpoint in checkpoints}) == 1
     need(one, "CHECKPOINTS_DIFFER", "các bằng chứng khác mốc — the proofs are of different checkpoints")
-    check_opening(records["book"], pinned)
+    check_opening(records["book"], asked.key)
     gift, paper = records["gift"]["entry"], records["paper"]["entry"]
     number, part = paper.get("number"), paper.get("part")
     right = paper["kind"] == "certificate_issued" and whole(number, 1) and (part is None or whole(part))
@@ -904,7 +897,7 @@ def check_paper(data: bytes, pinned: Key, policy: Optional[Policy], report: Repo
     if sealed_name(donor)[0]:
         notes = canonical(files.get("paper.json", b"{}"))
         name = opened_name(notes.get("openings") if isinstance(notes, dict) else None, donor)
-    demand(policy, checkpoints[0], report, REVOKED)
+    finish(checkpoints[0], asked, report, REVOKED)
     report.facts.update(index=records["paper"]["index"], gift=named[0], paper=paper.get("paper"), number=number)
     report.facts.update(issued_on=paper.get("issued_on"), received_on=gift.get("received_on"))
     report.facts.update(minor=minor, unit=unit, fund=fund, name=name)
@@ -915,29 +908,22 @@ def ascending(items: List[Json], name: str) -> bool:
     return keys == sorted(set(keys))
 
 
+PART = {"goods": dict, "minor": 0, "unit": str}
+TRACE = {"amount": AMOUNT, "fund": str, "held": [{"account": str, **PART}], "refunded_minor": 0}
+TRACE["uses"] = [{"index": 0, **PART}]
+BUNDLE = {"checkpoint": str, "format": "sovang-bundle/1", "gift": {"index": 0, "part?": 0}, "trace": TRACE}
+BUNDLE.update({"openings": {"name?": {"r": HASH, "value": str}}, "records": [{"path": [str], "record": str}]})
+
+
 def read_bundle(data: bytes) -> Json:
     """Rule 12, first part: the exact form of a bundle."""
-    bundle = fields(canonical(data, 16_000_000), "checkpoint format gift openings records trace", "bundle")
-    gift, openings, items = bundle["gift"], bundle["openings"], bundle["records"]
-    right = bundle["format"] == "sovang-bundle/1" and isinstance(bundle["checkpoint"], str)
-    right = right and isinstance(gift, dict) and {"index"} <= set(gift) <= {"index", "part"}
-    right = right and all(map(whole, gift.values())) and isinstance(openings, dict) and set(openings) <= {"name"}
-    right = right and isinstance(items, list) and 1 <= len(items) <= 20_000
-    need(right, "MALFORMED", "gói sai dạng — the bundle has another form")
-    right = all(isinstance(fields(item, "path record")["record"], str) for item in items)
-    trace = fields(bundle["trace"], "amount fund held refunded_minor uses", "trace")
-    amount = fields(trace["amount"], "minor unit")
-    right = right and whole(amount["minor"], 1) and matches(UNIT, amount["unit"]) and isinstance(trace["fund"], str)
-    right = right and whole(trace["refunded_minor"])
-    for name, key in (("held", "account"), ("uses", "index")):
-        for item in trace[name] if isinstance(trace[name], list) else [None]:
-            fields(item, f"goods minor unit {key}", name)
-            right = right and (whole(item[key]) if key == "index" else isinstance(item[key], str))
-            right = right and whole(item["minor"]) and isinstance(item["unit"], str) and isinstance(item["goods"], dict)
-            right = right and all(map(whole, item["goods"].values()))
-    right = right and ascending(trace["held"], "account") and ascending(trace["uses"], "index")
-    need(right, "MALFORMED", "gói sai dạng — the bundle has another form")
-    return bundle
+    bundle = canonical(data, 16_000_000)
+    need(shaped(bundle, BUNDLE), "MALFORMED", "gói sai dạng — the bundle has another form")
+    uses, held = bundle["trace"]["uses"], bundle["trace"]["held"]
+    right = all(whole(pieces) for item in uses + held for pieces in item["goods"].values())
+    right = right and ascending(held, "account") and ascending(uses, "index")
+    need(right and 1 <= len(bundle["records"]) <= 20_000, "MALFORMED", "gói sai dạng — the bundle has another form")
+    return bundle  # type: ignore[no-any-return]
 
 
 def bundle_checkpoint(note: bytes, records: List[Json], pinned: Key) -> Checkpoint:
@@ -995,7 +981,7 @@ def check_use(use: Json, record: Json, reached: Set[str]) -> None:
     need(way, "NO_PATH", "không có đường từ nguồn tới lần dùng — no way leads from the fund to it", use["index"])
 
 
-def check_bundle(data: bytes, pinned: Key, policy: Optional[Policy], report: Report) -> None:
+def check_bundle(data: bytes, asked: Asked, report: Report) -> None:
     """Rule 12, with the names of docs/format.md, "Donor's bundle"."""
     bundle = read_bundle(data)
     trace, amount, fund, part = (
@@ -1008,10 +994,10 @@ def check_bundle(data: bytes, pinned: Key, policy: Optional[Policy], report: Rep
     bodies = [item["record"].encode() for item in bundle["records"]]
     records = [read_record(body) for body in bodies]
     need(ascending(records, "index"), "MALFORMED", "bản ghi không theo thứ tự — records are not in ascending order")
-    checkpoint = bundle_checkpoint(bundle["checkpoint"].encode(), records, pinned)
+    checkpoint = bundle_checkpoint(bundle["checkpoint"].encode(), records, asked.key)
     for body, record, path in zip(bodies, records, paths):
         proven(body, record["index"], path, checkpoint)
-    check_opening(records[0], pinned)
+    check_opening(records[0], asked.key)
     by_index = {record["index"]: record for record in records}
     gift = by_index.get(bundle["gift"]["index"], {"postings": [], "entry": {"kind": ""}})
     came = 0
@@ -1030,19 +1016,19 @@ def check_bundle(data: bytes, pinned: Key, policy: Optional[Policy], report: Rep
     for use in trace["uses"]:
         check_use(use, by_index.get(use["index"], {"postings": []}), reached)
     name = opened_name(bundle["openings"], donor) if bundle["openings"] else None
-    demand(policy, checkpoint, report, ATTRIBUTION)
+    finish(checkpoint, asked, report, ATTRIBUTION)
     report.facts.update(gift=bundle["gift"]["index"], part=part, minor=amount["minor"], unit=amount["unit"], fund=fund)
     report.facts.update(uses=trace["uses"], held=trace["held"], refunded_minor=trace["refunded_minor"], name=name)
 
 
-def check_fork(data: bytes, pinned: Key, report: Report) -> None:
+def check_fork(data: bytes, asked: Asked, report: Report) -> None:
     """Rule 13: good when the two checkpoints are proven to contradict each other."""
-    fork = fields(canonical(data, 4_000_000), "format newer older path", "fork")
-    right = fork["format"] == "sovang-fork/1" and isinstance(fork["newer"], str) and isinstance(fork["older"], str)
+    fork = canonical(data, 4_000_000)
+    right = shaped(fork, {"format": "sovang-fork/1", "newer": str, "older": str, "path": [str]})
     need(right, "MALFORMED", "không phải bằng chứng rẽ nhánh — not a fork proof")
     newer, older, path = (
-        opened(fork["newer"].encode(), pinned),
-        opened(fork["older"].encode(), pinned),
+        opened(fork["newer"].encode(), asked.key),
+        opened(fork["older"].encode(), asked.key),
         hashes_of(fork["path"]),
     )
     right = older.size == newer.size and not path and older.root != newer.root
@@ -1060,8 +1046,8 @@ def check_fork(data: bytes, pinned: Key, report: Report) -> None:
 BASE45 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 
 
-def read_qr(data: bytes) -> Tuple[bytes, bytes]:
-    """Rule 14: (record, proof) of the text of a QR code; a line end behind it is allowed."""
+def check_qr(data: bytes, asked: Asked, report: Report) -> None:
+    """Rule 14: the text of a QR code; a line end behind it is allowed."""
     wrong = "mã QR hỏng — the QR code does not hold a record and its proof"
     text = data.decode("ascii", "replace")
     text, packed = text[4:-1] if text.endswith("\n") else text[4:], b""
@@ -1078,76 +1064,18 @@ def read_qr(data: bytes) -> Tuple[bytes, bytes]:
         raise Bad("MALFORMED", wrong) from None
     record, parted, proof = unpacked.partition(b"\n")
     right = unpacker.eof and not unpacker.unused_data and parted and len(unpacked) <= 200_000
-    need(right and read_proof(proof).extra is None, "MALFORMED", wrong)
-    return record, proof
+    need(right and read_proof(proof)[2] is None, "MALFORMED", wrong)
+    check_proof(proof, asked._replace(record=record), report)
 
 
-def pinned_key(vkey: Optional[str], policy: Optional[Policy]) -> Key:
-    """The key that whoever asks has pinned: from the command line, a file, or the one log of the policy."""
-    if vkey is None and policy is not None and len(policy.logs) == 1:
-        return policy.logs[0]
-    if vkey is None:
-        raise Cannot("chưa có khóa công khai: dùng --vkey — no public key: give --vkey (the log's own proves nothing)")
-    data = None if "+" in vkey or not vkey else read_file(Path(vkey), 10_000)
-    try:
-        return read_key(vkey if data is None else data.decode("utf-8", "replace").strip())
-    except Bad as error:
-        raise Misuse(f"--vkey: {error}") from None
-
-
-def check_file(data: bytes, key: Key, policy: Optional[Policy], body: Optional[bytes], report: Report) -> str:
-    """What a single file is, by its first bytes, and its rule."""
-    if data.startswith(b"%PDF-"):
-        check_paper(data, key, policy, report)
-        return "pdf"
-    if data.startswith(b"SV1:"):
-        body, proof = read_qr(data)
-        check_proof(proof, body, key, policy, report)
-        return "qr"
-    if data.startswith(b"c2sp.org/tlog-proof"):
-        check_proof(data, body, key, policy, report)
-        return "proof"
-    if data.startswith(b'{"checkpoint":'):
-        check_bundle(data, key, policy, report)
-        return "bundle"
-    if data.startswith(b'{"format":'):
-        check_fork(data, key, report)
-        return "fork"
-    raise Cannot("không biết đây là tệp gì — neither a proof, a bundle, a fork proof, a paper nor a QR text")
-
-
-def judge(
-    path: Path,
-    vkey: Optional[str],
-    policy: Optional[bytes] = None,
-    since: Optional[bytes] = None,
-    record: Optional[bytes] = None,
-) -> Tuple[int, Json]:
-    """(exit code, the JSON document): the whole of this program without its command line."""
-    report, code, form = Report(), 0, ""
-    try:
-        rule = None if policy is None else Policy(policy)
-        key = pinned_key(vkey, rule)
-        data = None if path.is_dir() else read_file(path)
-        if data is not None:
-            form = check_file(data, key, rule, record, report)
-        elif path.is_dir():
-            form = "tiles"
-            check_tiles(path, key, rule, since, report)
-        else:
-            raise Cannot(f"không có tệp này — there is no such file or folder: {path}")
-    except Bad as error:
-        report.take(error)
-    except Cannot as error:
-        code = 2 if isinstance(error, Misuse) else 3
-        report.add("CANNOT_TELL", str(error))
-    ok = code == 0 and not report.broken
-    more = {kind: count - LISTED for kind, count in report.counts.items() if count > LISTED}
-    answer: Json = {"ok": ok, "form": form, "size": report.size, "root": report.root, "findings": report.findings}
-    answer.update(findings_not_listed=more, cannot_exclude=report.cannot, **report.facts)
-    return code or (0 if ok else 1), answer
-
-
+# A single file is known by its first bytes.
+FORMS = (
+    (b"%PDF-", "pdf", check_paper),
+    (b"SV1:", "qr", check_qr),
+    (b"c2sp.org/tlog-proof", "proof", check_proof),
+    (b'{"checkpoint":', "bundle", check_bundle),
+    (b'{"format":', "fork", check_fork),
+)
 VERDICTS = (
     "TỐT: không thấy điều gì sai. — GOOD: nothing wrong was found.",
     "SAI: có điều không đúng. — WRONG: something was found.",
@@ -1155,6 +1083,46 @@ VERDICTS = (
     "KHÔNG XÁC ĐỊNH ĐƯỢC. — COULD NOT TELL.",
     "ĐÃ RẼ NHÁNH: khóa này đã ký hai lịch sử trái nhau. — FORK PROVEN: this key has signed two histories.",
 )
+
+
+def check_path(path: Path, asked: Asked, report: Report) -> str:
+    """Checks what lies there; returns what it is."""
+    if path.is_dir():
+        check_tiles(path, asked, report)
+        return "tiles"
+    data = read_file(path)
+    for start, form, check in FORMS if data is not None else ():
+        if data is not None and data.startswith(start):
+            check(data, asked, report)
+            return form
+    raise Cannot("không có, hoặc không biết là tệp gì — not there, or no file that this program knows")
+
+
+def judge(path: Path, vkey: Optional[str], *given: Optional[bytes]) -> Tuple[int, Json]:
+    """(exit code, the JSON document); `given` are policy, saved checkpoint and record: the whole of this program."""
+    report, code, form = Report(), 0, ""
+    policy, since, record = (*given, None, None, None)[:3]
+    try:
+        rule = None if policy is None else Policy(policy)
+        if vkey is None and (rule is None or len(rule.logs) != 1):
+            raise Cannot(
+                "chưa có khóa công khai: dùng --vkey — no public key: give --vkey (the log's own proves nothing)"
+            )
+        try:
+            data = read_file(Path(vkey), 10_000) if vkey and "+" not in vkey else None
+            key = rule.logs[0] if vkey is None and rule else read_key(vkey if data is None else data.decode().strip())
+        except (Bad, UnicodeDecodeError) as error:
+            raise Misuse(f"--vkey: {error}") from None
+        form = check_path(path, Asked(key, rule, since, record), report)
+    except Bad as error:
+        report.take(error)
+    except Cannot as error:
+        code = 2 if isinstance(error, Misuse) else 3
+        report.add("CANNOT_TELL", str(error))
+    ok = code == 0 and not report.broken
+    answer: Json = {"ok": ok, "form": form, "size": report.size, "root": report.root, "findings": report.findings}
+    answer.update(findings_not_listed=dict(report.more), cannot_exclude=report.cannot, **report.facts)
+    return code or (0 if ok else 1), answer
 
 
 def main() -> int:
@@ -1168,12 +1136,11 @@ def main() -> int:
     asked = parser.parse_args()
     code, answer = 3, {"ok": False, "size": 0, "root": "", "findings": []}  # type: int, Json
     try:
-        given = [None if name is None else read_file(Path(name)) for name in (asked.policy, asked.since, asked.record)]
-        if [name for name, data in zip((asked.policy, asked.since, asked.record), given) if name and data is None]:
-            raise Misuse("không có tệp đã nêu — a file that was named is not there")
+        names = (asked.policy, asked.since, asked.record)
+        given = [None if name is None else read_file(Path(name)) for name in names]
+        if any(name is not None and data is None for name, data in zip(names, given)):
+            parser.error("không có tệp đã nêu — a file that was named is not there")
         code, answer = judge(Path(asked.path), asked.vkey, *given)
-    except Misuse as error:
-        code, answer["error"] = 2, str(error)
     except Exception as error:  # whatever else: never a verdict by accident
         answer["error"] = f"{type(error).__name__}: {error}"
     if asked.json:
@@ -1184,13 +1151,8 @@ def main() -> int:
         if name not in ("ok", "findings", "cannot_exclude") and value not in ("", None, {}):
             print(f"  {name}: {value}")
     for finding in answer["findings"]:
-        print(
-            f"  {finding['severity']} {finding['kind']} [{finding['index']}]: {finding['detail']}".replace(
-                " [None]", ""
-            )
-        )
-    for sentence in answer.get("cannot_exclude", []):
-        print(f"  ? {sentence}")
+        print("  {severity} {kind} [{index}]: {detail}".format(**finding).replace(" [None]", ""))
+    print("".join(f"  ? {sentence}\n" for sentence in answer.get("cannot_exclude", [])), end="")
     return code
 
 
