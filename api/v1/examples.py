@@ -99,3 +99,8 @@ MANY: dict[str, Any] = {
         ]
     },
 }
+
+WANTED: dict[str, Any] = {
+    "summary": "Khoản chuyển của tôi — my own transfer, as the bank's receipt says it",
+    "value": {"day": "2026-08-30", "amount": _vnd(500_000), "reference": "FT26242000012345"},
+}

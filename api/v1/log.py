@@ -34,7 +34,10 @@ def log_checkpoint(book: str, shelves: AllShelves, request: Request) -> Response
     return _note(shelves.get(book), request)
 
 
-@router.get("/log/{book}/checkpoint.witnessed", summary="Mốc niêm phong mới nhất đã đủ bên làm chứng — the newest checkpoint with its quorum")
+@router.get(
+    "/log/{book}/checkpoint.witnessed",
+    summary="Mốc niêm phong mới nhất đã đủ bên làm chứng — the newest checkpoint with its quorum",
+)
 def log_witnessed(book: str, shelves: AllShelves) -> Response:
     """For verifiers with a policy, while the newest checkpoint still waits for its witnesses."""
     witnessed = shelves.get(book).witnessed()

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.problems import MEDIA_TYPE, STATUS
-from api.v1.examples import EXAMPLES, MANY
+from api.v1.examples import EXAMPLES, MANY, WANTED
 from api.v1.schema import entry_schemas
 from api.words import WORDS
 
@@ -101,6 +101,31 @@ _SCHEMAS: dict[str, Any] = {
             "balances": _list(_object({"account": _TEXT, "unit": _TEXT, "minor": {"type": "integer"}})),
         }
     ),
+    "Wanted": {
+        **_object(
+            {
+                "day": {"type": "string", "format": "date", "description": "When the bank booked it."},
+                "amount": _ref("Amount"),
+                "reference": {
+                    "type": "string",
+                    "minLength": 8,
+                    "maxLength": 1000,
+                    "description": "Mã giao dịch đầy đủ của ngân hàng — the bank's full reference, all of it",
+                },
+            },
+            {"place": {"type": ["string", "null"], "pattern": "^bank:[A-Za-z0-9][A-Za-z0-9._-]{0,39}$"}},
+        ),
+        "additionalProperties": False,
+    },
+    "Found": _object(
+        {
+            "index": _INDEX,
+            "state": _STATE,
+            "explained_by": {**_list(_INDEX), "description": "The records that say what the money is for."},
+            "waiting": _object({"minor": {"type": "integer"}, "unit": _TEXT}),
+            "proof": {"type": "string", "description": "A .tlog-proof with the record as its extra data."},
+        }
+    ),
     "Kinds": _object({"kinds": _list({"type": "object"}), "$defs": {"type": "object"}}),
     "Ready": _object({"ready": {"const": True}, "alarms": _list({"type": "object"}), "books": {"type": "object"}}),
     "Health": _object({"ok": {"const": True}, "sqlite": {"type": "object"}}),
@@ -115,6 +140,7 @@ _ANSWERS: dict[tuple[str, str], dict[int, tuple[str, dict[str, Any]]]] = {
     ("get", "/api/v1/entries"): {200: (_JSON, _ref("Page"))},
     ("get", "/api/v1/entries/{index}"): {200: (_JSON, _ref("Record"))},
     ("get", "/api/v1/balances"): {200: (_JSON, _ref("Balances"))},
+    ("post", "/api/v1/find"): {200: (_JSON, _ref("Found"))},
     ("get", "/api/v1/proofs/{index}"): {200: ("application/octet-stream", _BYTES)},
     ("get", "/api/v1/checkpoint"): {200: ("text/plain", _TEXT)},
     ("get", "/api/v1/log/{book}/checkpoint"): {200: ("text/plain", _TEXT)},
@@ -127,6 +153,12 @@ _ANSWERS: dict[tuple[str, str], dict[int, tuple[str, dict[str, Any]]]] = {
     ("get", "/healthz"): {200: (_JSON, _ref("Health"))},
     ("get", "/readyz"): {200: (_JSON, _ref("Ready"))},
     ("get", "/metrics"): {200: ("text/plain", _TEXT)},
+}
+
+# What each POST takes: path → schema and examples.
+_BODIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "/api/v1/entries": ({"anyOf": [_ref("Request"), _ref("Requests")]}, {**EXAMPLES, "many": MANY}),
+    "/api/v1/find": (_ref("Wanted"), {"transfer": WANTED}),
 }
 
 _SAID = {
@@ -160,14 +192,10 @@ def _describe(method: str, path: str, operation: dict[str, Any]) -> None:
     responses |= {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(statuses)}
     operation["responses"] = responses
     if method == "post":
+        schema, examples = _BODIES[path]
         operation["requestBody"] = {
             "required": True,
-            "content": {
-                _JSON: {
-                    "schema": {"anyOf": [_ref("Request"), _ref("Requests")]},
-                    "examples": {**EXAMPLES, "many": MANY},
-                }
-            },
+            "content": {_JSON: {"schema": schema, "examples": examples}},
         }
 
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Response
 router = APIRouter(tags=["log"])
 
 
-@router.get("/verify.html", summary="Trang tự kiểm tra, dùng được khi không có mạng — the page that checks papers offline")
+@router.get("/verify.html", summary="Trang tự kiểm tra không cần mạng — the page that checks papers offline")
 def page() -> Response:
     text = _standalone("verify.html")
     # The page allows itself just its own script and style, by their hashes; the server allows no more.
