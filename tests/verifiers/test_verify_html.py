@@ -51,6 +51,7 @@ from tests.verifiers.making import (
     following,
     gift_entry,
     invent,
+    posting,
     root,
     sign,
     witness,
@@ -558,6 +559,36 @@ def test_a_bundle_after_the_key_was_replaced(page: Page, story: Story) -> None:
     assert wanted["compromised later"] == "KEY_COMPROMISED"
 
 
+def test_an_exchange_is_no_way_from_one_purchase_to_another(page: Page, story: Story) -> None:
+    """What one purchase put in, another does not take out; within one record it is the way money becomes goods."""
+    gift = story.find("gift_received")
+    entry = json.loads(story.records[gift])["entry"]
+    minor, fund = entry["amount"]["minor"], f"fund:{entry['fund']}"
+    into, out = posting(minor, fund, "exchange-purpose"), posting(minor, "exchange-purpose", "allocated:T")
+    used = posting(minor, "allocated:T", "used:T")
+    tried = []
+    for steps in ([[into, out], [used]], [[into], [out], [used]], [[into], [out, used]], [[out], [into, used]]):
+        records = list(story.records)
+        for postings in steps:
+            records = following(records, {"kind": "gold_poured"}, postings)
+        log = Log(records, story.key)
+        inside = [0, gift, *range(len(story.records), len(records))]
+        use = {"goods": {}, "index": len(records) - 1, "minor": minor, "unit": "VND"}
+        said_trace = {"amount": entry["amount"], "fund": entry["fund"], "held": [], "refunded_minor": 0, "uses": [use]}
+        bundle = {
+            "checkpoint": log.note().decode(),
+            "format": "sovang-bundle/1",
+            "gift": {"index": gift},
+            "openings": {},
+            "records": [{"path": [b64(n) for n in log.path(i)], "record": records[i].decode()} for i in inside],
+            "trace": said_trace,
+        }
+        tried.append(canonical.encode(bundle))
+    answers = checked(page, [{"data": data, "vkey": story.key.vkey} for data in tried])
+    wanted = [python_of_bundle(data, story.key.verifier) for data in tried]
+    assert [said(answer) for answer in answers] == wanted == ["good", "NO_PATH", "NO_PATH", "NO_PATH"]
+
+
 def test_papers(page: Page, book: Book) -> None:
     """A paper as issued; its attachments changed in every way that Python's check knows; other forms of PDF."""
     files = attached(book.pdf)
@@ -601,6 +632,8 @@ def test_a_pdf_in_another_form_is_never_good(page: Page, book: Book) -> None:
 
     tried = {
         "object streams": saved(object_stream_mode=pikepdf.ObjectStreamMode.generate),
+        "compressed": saved(object_stream_mode=pikepdf.ObjectStreamMode.disable, compress_streams=True),
+        "an older table": book.pdf.replace(b"trailer << ", b"trailer << /Prev 9 "),
         "encrypted": saved(encryption=pikepdf.Encryption(owner="a", user="")),
         "linearized": saved(linearize=True),
         "cut": book.pdf[:-20],
