@@ -36,7 +36,7 @@ from audit.sources import SourceUnavailable, TilesSource
 from audit.witness import StoreFailed, Witness, WitnessFolder
 from audit.witness.core import Clock, Seen
 from audit.witness.folder import origin_hash
-from audit.witness.mirror import MirrorRefused, is_mirror_path, mirrored, update
+from audit.witness.mirror import MirrorRefused, is_mirror_path, keep_witnessed, mirrored, update
 from ledger.log.witness import MAX_REQUEST_BYTES
 
 BODY_SECONDS = 20
@@ -90,8 +90,10 @@ class Mirrors:
     def _follow(self, origin: str, url: str, latest: Seen) -> None:
         path = self._folder.mirror_path(origin)
         checkpoint = path / "checkpoint"
+        source = self._open(url)
         if not checkpoint.exists() or checkpoint.read_bytes() != latest.note:
-            update(path, latest.note, self._open(url))
+            update(path, latest.note, source)
+        keep_witnessed(path, self._folder.keys(origin), source)
 
     def _run(self) -> None:
         while not self._ending:
@@ -143,7 +145,7 @@ def create_witness_app(folder: WitnessFolder, clock: Clock, *, mirrors: Mirrors 
             data = (folder.mirror_path(origin) / path).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return _text("not found\n", 404)
-        return _text(data) if path == "checkpoint" else Response(data, media_type="application/octet-stream")
+        return _text(data) if not path.startswith("tile/") else Response(data, media_type="application/octet-stream")
 
     def alarm(request: Request) -> Response:
         origin, number = _origin(folder, request.path_params["log"]), request.path_params["number"]

@@ -17,18 +17,19 @@ witness cosigns first and copies afterwards: a copy that fails delays nobody's c
 What is not proven is not written. Partial files of earlier checkpoints are taken away, save those of the last.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from audit.sources import MAX_BUNDLE_BYTES, MAX_TILE_BYTES, SourceUnavailable, TilesSource
 from ledger.files import sync_folder, write_durably
 from ledger.log.checkpoint import Checkpoint, parse_checkpoint
-from ledger.log.merkle import Frontier, leaf_hash, root_of
-from ledger.log.note import NoteRejected, split_note
+from ledger.log.merkle import Frontier, ProofFailed, leaf_hash, prove_consistency, root_of, verify_consistency
+from ledger.log.note import MAX_NOTE_BYTES, NoteRejected, VerifierKey, open_note, split_note
 from ledger.log.tiles import (
     TILE_HEIGHT,
     TILE_WIDTH,
     Tile,
+    TileReader,
     TileRejected,
     decode_bundle,
     decode_tile,
@@ -79,6 +80,41 @@ def update(folder: Path, note: bytes, source: TilesSource) -> Checkpoint:
     else:
         _write(folder / "checkpoint", note)  # the same tree, cosigned once more
     return checkpoint
+
+
+def keep_witnessed(folder: Path, keys: Sequence[VerifierKey], source: TilesSource) -> None:
+    """Keeps the log's `checkpoint.witnessed` too, where it publishes one: the note that carries its whole quorum.
+
+    It is kept when one of the log's `keys` has signed it and its tree is the beginning of the mirror's; one of a
+    size that the mirror has not reached waits, an older one than ours is left. Whose other lines it bears is the reader's to judge, by a policy.
+    Raises SourceUnavailable, MirrorRefused, OSError.
+    """
+    have, note = mirrored(folder), source.fetch("checkpoint.witnessed", MAX_NOTE_BYTES)
+    file = folder / "checkpoint.witnessed"
+    if have is None or note is None or (file.exists() and file.read_bytes() == note):
+        return
+    try:
+        witnessed = parse_checkpoint(open_note(note, keys).text)
+        if witnessed.origin != have.origin:
+            raise MirrorRefused("checkpoint.witnessed is of another log")
+        known = parse_checkpoint(split_note(file.read_bytes())[0]).size if file.exists() else 0
+        if not known <= witnessed.size <= have.size:
+            return
+        if witnessed.size > 0:
+            verify_consistency(
+                old_size=witnessed.size,
+                new_size=have.size,
+                old_root=witnessed.root,
+                new_root=have.root,
+                proof=()
+                if witnessed.size == have.size
+                else prove_consistency(
+                    witnessed.size, have.size, TileReader(lambda path: (folder / path).read_bytes(), have.size)
+                ),
+            )
+    except (NoteRejected, ProofFailed) as error:
+        raise MirrorRefused(f"checkpoint.witnessed is not of this tree: {error}") from error
+    _write(file, note)
 
 
 class _Copy:
@@ -202,7 +238,7 @@ class _Copy:
 def is_mirror_path(path: str) -> bool:
     """Whether a mirror serves a file of this path, below its folder."""
     try:
-        return path == "checkpoint" or bool(parse_path(path))
+        return path in ("checkpoint", "checkpoint.witnessed") or bool(parse_path(path))
     except TileRejected:
         return False
 

@@ -10,7 +10,7 @@ from audit.queries import write_tiles
 from audit.sources import SourceUnavailable, TilesSource
 from audit.verify import verify_tiles
 from audit.witness import Witness, WitnessFolder
-from audit.witness.mirror import MirrorRefused, is_mirror_path, mirrored, update
+from audit.witness.mirror import MirrorRefused, is_mirror_path, keep_witnessed, mirrored, update
 from ledger.files import write_durably
 from ledger.log.cosignature import CosigningKey
 from ledger.log.merkle import leaf_hash, node_hash
@@ -62,7 +62,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def hashes_and_entries(folder: Path) -> dict[str, bytes]:
-    return {path: data for path, data in files(folder).items() if path != "checkpoint"}
+    return {path: data for path, data in files(folder).items() if path.startswith("tile/")}
 
 
 class Counting(TilesSource):
@@ -253,10 +253,44 @@ def test_a_damaged_mirror_does_not_go_on(tmp_path: Path) -> None:
                 update(mirror, log.cosigned(600), source)
 
 
+def test_the_note_with_the_whole_quorum_comes_along(tmp_path: Path) -> None:
+    # Our own line alone satisfies no reader who asks for two of three, once the book's server is gone.
+    log = published(600)
+    source, mirror = log.publish(tmp_path / "log", 600), tmp_path / "mirror"
+    update(mirror, log.cosigned(300), TilesSource(log.publish(tmp_path / "log300", 300)))
+    keys, file = [log.key.verifier], mirror / "checkpoint.witnessed"
+
+    def served(note: bytes) -> None:
+        (source / "checkpoint.witnessed").write_bytes(note)
+        keep_witnessed(mirror, keys, TilesSource(source))
+
+    keep_witnessed(mirror, keys, TilesSource(source))
+    assert not file.exists()
+    for size in (0, 1, 256, 299, 300):
+        served(log.cosigned(size))
+        assert file.read_bytes() == log.cosigned(size)
+    served(log.cosigned(301))  # beyond what we have: it waits
+    served(log.cosigned(299))  # older than what we have
+    assert file.read_bytes() == log.cosigned(300)
+    fork = Published(records=[b"forked", *log.records[1:]])
+    other = Published(log.name, log.records, bytes(32))
+    for wrong in (b"", b"noise", fork.cosigned(300), other.cosigned(300), log.cosigned(300)[:-9]):
+        with pytest.raises(MirrorRefused, match="not of this tree"):
+            served(wrong)
+    elsewhere = Published("elsewhere", log.records)
+    with pytest.raises(MirrorRefused):
+        served(elsewhere.cosigned(300))
+    assert file.read_bytes() == log.cosigned(300)
+    file.unlink()
+    with pytest.raises(MirrorRefused, match="not of this tree"):
+        served(fork.cosigned(256))
+
+
 @pytest.mark.parametrize(
     ("path", "served"),
     [
         ("checkpoint", True),
+        ("checkpoint.witnessed", True),
         ("tile/0/000", True),
         ("tile/entries/x001/234.p/5", True),
         ("", False),
@@ -286,6 +320,8 @@ def test_the_mirror_of_a_book_passes_the_audit(case: Case, tmp_path: Path) -> No
     update(mirror, folder.seen(book.vkey.name)[-1].note, TilesSource(source))
     newest = {path: data for path, data in hashes_and_entries(source).items() if ".p/" not in path}
     assert hashes_and_entries(mirror).items() >= newest.items()
+    keep_witnessed(mirror, [book.vkey], TilesSource(source))
+    assert (mirror / "checkpoint.witnessed").read_bytes() == (source / "checkpoint.witnessed").read_bytes()
     report = verify_tiles(mirror, book.vkey)
     original = verify_tiles(source, book.vkey)
     assert report.whole
