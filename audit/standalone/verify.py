@@ -7,7 +7,7 @@ PATH: thư mục tiles (sổ công bố), .tlog-proof, .sovang-bundle, .sovang-f
 0 tốt, 1 có điều sai, 2 gọi sai cách, 3 không xác định được. — PATH: a folder of tiles (a published log), a proof, a
 donor's bundle, a fork proof, a paper, the text of a QR code. Exit code: 0 good, 1 found wrong, 2 misuse, 3 could not
 tell. KEY is the log's public key, or a file with it, from where the log's owner cannot change it behind your back (a
-`log` line of the policy will do). Needs Python 3.9 and `cryptography`, no network; shares no code with the writer.
+`log` line of the policy will do). Needs Python 3.11 and `cryptography`, no network; shares no code with the writer.
 The format is docs/format.md. Each function names the rule it keeps:
 
  1. Bytes. Base64 has one spelling (RFC 4648, padded). JSON is canonical (RFC 8785, ASCII keys, integers within
@@ -41,9 +41,10 @@ import sys
 import unicodedata
 import zlib
 from collections import Counter
-from datetime import datetime, timezone
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -56,41 +57,32 @@ except ImportError:  # an older cryptography: such a line cannot be checked, and
 MAX_INTEGER, MAX_SIZE, MAX_RECORD, MAX_FILE = 2**53 - 1, 2**63 - 1, 65_535, 20 * 1024 * 1024
 TOLERANCE = 10  # seconds that a witness's clock may stand behind the book's
 LISTED = 500  # findings listed; the others are counted
-Json = Dict[str, Any]
+Json = dict[str, Any]
 
 RULES = (
-    "QUY TẮC NGHIỆP VỤ KHÔNG ĐƯỢC KIỂM (nguồn, mục đích, phê duyệt): chỉ cộng bút toán đã ghi. — "
-    "THE RULES OF THE ENTRIES WERE NOT CHECKED (funds, restrictions, approvals): only written postings were added up."
+    "QUY TẮC NGHIỆP VỤ KHÔNG ĐƯỢC KIỂM: chỉ cộng bút toán. — THE RULES OF THE ENTRIES WERE NOT CHECKED: postings only."
 )
 FACTS = "Điều được ghi có đúng sự thật hay không. — Whether what was recorded is true."
-TAIL = (
-    "Phần sổ sau mốc này, và phần cuối có bị cắt không. — What came after this checkpoint; whether a tail was cut off."
-)
+TAIL = "Phần sổ sau mốc này, phần cuối có bị cắt không. — What came after this checkpoint; whether a tail was cut off."
 HISTORY = "Người giữ khóa viết lại lịch sử. — That a holder of the log's key rewrote history: no --policy, no --since."
 REVOKED = "Giấy có bị thu hồi sau đó không. — Whether the paper was revoked later."
-ATTRIBUTION = (
-    "Khoản này có đúng các lần dùng này không: cần cả sổ. — That rule R gave it just these uses: needs the book."
-)
-MALDSA = "Dòng ML-DSA của bên làm chứng. — Lines of witnesses in ML-DSA: this `cryptography` cannot check them."
+USES = "Khoản này có đúng các lần dùng này không: cần cả sổ. — That rule R gave it just these uses: needs the book."
+MLDSA = "Không kiểm được dòng ML-DSA. — Lines of witnesses in ML-DSA: this `cryptography` cannot check them."
 
 
 class Bad(Exception):
     """Found wrong. `kind` is a name of docs/auditor.md or docs/format.md; the message is Vietnamese — English."""
 
-    def __init__(self, kind: str, message: str, index: Optional[int] = None) -> None:
+    def __init__(self, kind: str, message: str, index: int | None = None) -> None:
         super().__init__(message)
         self.kind, self.index = kind, index
 
 
 class Cannot(Exception):
-    """It could not be told."""
+    """It could not be told: (message, exit code). Code 2: what was given on the command line is not what is needed."""
 
 
-class Misuse(Cannot):
-    """What was given on the command line is not what is needed."""
-
-
-def need(right: object, kind: str, message: str, index: Optional[int] = None) -> None:
+def need(right: object, kind: str, message: str, index: int | None = None) -> None:
     """Every check of this file that finds something wrong."""
     if not right:
         raise Bad(kind, message, index)
@@ -100,20 +92,20 @@ class Report:
     """What was found. Broken findings make the verdict; open ones wait for people."""
 
     def __init__(self) -> None:
-        self.findings: List[Json] = []
+        self.findings: list[Json] = []
         self.more: Counter = Counter()
         self.broken, self.size, self.root = 0, 0, ""
         self.facts: Json = {}
         self.cannot = [RULES, FACTS, TAIL]
 
-    def add(self, kind: str, message: str, index: Optional[int] = None, severity: str = "broken") -> None:
+    def add(self, kind: str, message: str, index: int | None = None, severity: str = "broken") -> None:
         self.broken += severity == "broken"
         if len(self.findings) < LISTED:
             self.findings.append({"kind": kind, "severity": severity, "index": index, "detail": message})
         else:
             self.more[kind] += 1
 
-    def take(self, error: Bad, index: Optional[int] = None) -> None:
+    def take(self, error: Bad, index: int | None = None) -> None:
         self.add(error.kind, str(error), index if error.index is None else error.index)
 
 
@@ -134,7 +126,7 @@ def decimal(text: str, kind: str = "MALFORMED") -> int:
     return int(text)
 
 
-def _pairs(pairs: List[Tuple[str, Any]]) -> Json:
+def _pairs(pairs: list[tuple[str, Any]]) -> Json:
     value = dict(pairs)
     right = len(value) == len(pairs) and all(key.isascii() for key in value)
     need(right, "NOT_CANONICAL", "khóa JSON lặp lại hoặc không phải ASCII — a key twice, or not in ASCII")
@@ -149,12 +141,6 @@ def _number(text: str) -> int:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=_number, parse_float=_number, parse_constant=_number)
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
-
-
-def _normal(value: Any) -> bool:
-    if isinstance(value, str):
-        return value.isascii() or unicodedata.is_normalized("NFC", value)
-    return all(map(_normal, value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()))
 
 
 def canonical(data: bytes, most: int = MAX_RECORD) -> Any:
@@ -173,16 +159,12 @@ def canonical(data: bytes, most: int = MAX_RECORD) -> Any:
         raise Bad("MALFORMED", "không phải JSON — not JSON in UTF-8") from None
     need(again == data, "NOT_CANONICAL", "không phải JSON chuẩn tắc — not canonical JSON")
     if not text.isascii():
-        known = all(unicodedata.category(character) not in ("Cn", "Cs") for character in set(text))
-        version = unicodedata.unidata_version
+        known, version = {"Cn", "Cs"}.isdisjoint(map(unicodedata.category, text)), unicodedata.unidata_version
         need(known, "NOT_CANONICAL", f"ký tự chưa có trong Unicode — a character that Unicode {version} does not have")
-        need(_normal(value), "NOT_CANONICAL", "chữ không ở dạng NFC — text is not in NFC")
+        # Neither a quote nor a blank in place of an escape composes with what follows it.
+        normal = unicodedata.is_normalized("NFC", re.sub(r"\\(u[0-9a-f]{4}|.)", " ", text))
+        need(normal, "NOT_CANONICAL", "chữ không ở dạng NFC — text is not in NFC")
     return value
-
-
-def whole(value: Any, least: int = 0) -> bool:
-    """An integer from `least` to 2^53-1, and no true or false."""
-    return type(value) is int and least <= value <= MAX_INTEGER
 
 
 def shaped(value: Any, shape: Any) -> bool:
@@ -191,7 +173,7 @@ def shaped(value: Any, shape: Any) -> bool:
     if isinstance(shape, str):
         return isinstance(value, str) and re.fullmatch(shape, value, re.DOTALL) is not None
     if isinstance(shape, int):
-        return whole(value, shape)
+        return type(value) is int and shape <= value <= MAX_INTEGER  # true and false are no integers
     if isinstance(shape, list):
         return isinstance(value, list) and all(shaped(item, shape[0]) for item in value)
     if isinstance(shape, type):
@@ -201,12 +183,8 @@ def shaped(value: Any, shape: Any) -> bool:
     return right and all(shaped(item, shape[names[name]]) for name, item in value.items())
 
 
-def leaf_hash(data: bytes) -> bytes:
-    return hashlib.sha256(b"\x00" + data).digest()
-
-
-def node_hash(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\x01" + left + right).digest()
+def sha256(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join(parts)).digest()
 
 
 class Tree:
@@ -214,33 +192,33 @@ class Tree:
 
     def __init__(self) -> None:
         self.size = 0
-        self.nodes: List[bytes] = []
+        self.nodes: list[bytes] = []
 
     def add(self, leaf: bytes) -> None:
         node, carry = leaf, self.size
         while carry & 1:
-            node, carry = node_hash(self.nodes.pop(), node), carry >> 1
+            node, carry = sha256(b"\x01", self.nodes.pop(), node), carry >> 1
         self.nodes.append(node)
         self.size += 1
 
     def root(self) -> bytes:
-        node = self.nodes[-1] if self.nodes else hashlib.sha256().digest()
+        node = self.nodes[-1] if self.nodes else sha256()
         for left in reversed(self.nodes[:-1]):
-            node = node_hash(left, node)
+            node = sha256(b"\x01", left, node)
         return node
 
 
-def climb(nodes: List[bytes], place: int, last: int, path: Sequence[bytes]) -> List[bytes]:
+def climb(nodes: list[bytes], place: int, last: int, path: Sequence[bytes]) -> list[bytes]:
     """RFC 9162 2.1.3.2, 2.1.4.2: takes one node, or an old and a new one, up along the path. The old tree has nothing
     on its right, so only the newest node takes right siblings."""
     for sibling in path:
         need(last, "PROOF_FAILED", "bằng chứng quá dài — the proof is too long")
         if place & 1 or place == last:
-            nodes = [node_hash(sibling, node) for node in nodes]
+            nodes = [sha256(b"\x01", sibling, node) for node in nodes]
             while not place & 1 and place:
                 place, last = place >> 1, last >> 1
         else:
-            nodes = [*nodes[:-1], node_hash(nodes[-1], sibling)]
+            nodes = [*nodes[:-1], sha256(b"\x01", nodes[-1], sibling)]
         place, last = place >> 1, last >> 1
     need(last == 0, "PROOF_FAILED", "bằng chứng quá ngắn — the proof is too short")
     return nodes
@@ -264,18 +242,17 @@ class Key(NamedTuple):
         return True
 
 
-def good_name(name: str) -> bool:
-    return re.fullmatch(r"[^\s+\x00-\x1f]+", name) is not None
+NAME = r"[^\s+\x00-\x1f]+"
 
 
 def read_key(text: Any, algorithms: Sequence[int] = (1,)) -> Key:
     """Rule 3: a verifier key. 0x01 signs logs; 0x04 (Ed25519) and 0x06 (ML-DSA-44) are witnesses."""
     wrong = "không phải khóa công khai — not a verifier key"
     parts = text.split("+", 2) if isinstance(text, str) else []
-    need(len(parts) == 3 and good_name(parts[0]), "KEY_DIFFERS", wrong)
+    need(len(parts) == 3 and shaped(parts[0], NAME), "KEY_DIFFERS", wrong)
     data = unbase64(parts[2], "KEY_DIFFERS")
     need(data and data[0] in algorithms and len(data) == (1313 if data[0] == 6 else 33), "KEY_DIFFERS", wrong)
-    number = hashlib.sha256(parts[0].encode("utf-8", "surrogateescape") + b"\n" + data).digest()[:4]
+    number = sha256(parts[0].encode("utf-8", "surrogateescape"), b"\n", data)[:4]
     need(parts[1] == number.hex(), "KEY_DIFFERS", wrong)
     return Key(parts[0], data[0], data[1:], number, text)
 
@@ -294,9 +271,9 @@ class Checkpoint:
         clean = note.endswith("\n") and not re.search("[\x00-\x09\x0b-\x1f]", note) and len(data) <= 1_000_000
         need(clean and blank and below and len(rows) <= 100, kind, wrong)
         self.text = text + "\n"
-        self.lines: List[Tuple[Tuple[str, bytes], bytes]] = []
+        self.lines: list[tuple[tuple[str, bytes], bytes]] = []
         for parts in (row.split(" ") for row in rows):
-            need(len(parts) == 3 and parts[0] == "—" and good_name(parts[1]), kind, wrong)
+            need(len(parts) == 3 and parts[0] == "—" and shaped(parts[1], NAME), kind, wrong)
             signature = unbase64(parts[2], kind)
             need(len(signature) > 4, kind, wrong)
             self.lines.append(((parts[1], signature[:4]), signature[4:]))
@@ -305,7 +282,7 @@ class Checkpoint:
         self.origin, self.size, self.root = lines[0], decimal(lines[1], kind), unbase64(lines[2], kind)
         need(len(self.root) == 32 and (self.size or self.root == Tree().root()), kind, wrong)
 
-    def lines_of(self, key: Key) -> List[bytes]:
+    def lines_of(self, key: Key) -> list[bytes]:
         return [signature for owner, signature in self.lines if owner == (key.name, key.number)]
 
     def signed_by(self, key: Key) -> bool:
@@ -340,7 +317,7 @@ class Checkpoint:
             end = self.size.to_bytes(8, "big") + self.root
             MLDSA44PublicKey.from_public_bytes(key.public).verify(signature[8:], message + bytes(8) + end)
         except UnsupportedAlgorithm:
-            raise Cannot(MALDSA) from None
+            raise Cannot(MLDSA) from None
         except (InvalidSignature, ValueError):
             return False
         return True
@@ -359,11 +336,11 @@ class Policy:
     """Rule 5: whose cosignatures are enough. A file that breaks a rule of the format is misuse."""
 
     def __init__(self, data: bytes) -> None:
-        self.logs: List[Key] = []
-        self.witnesses: Dict[str, Key] = {}
-        self.groups: Dict[str, Tuple[int, List[str]]] = {}
+        self.logs: list[Key] = []
+        self.witnesses: dict[str, Key] = {}
+        self.groups: dict[str, tuple[int, list[str]]] = {}
         self.quorum = ""
-        self._members: Set[str] = set()
+        self._members: set[str] = set()
         text = data.decode("utf-8", "surrogateescape")
         right = len(data) <= 65_536 and not re.search("[\x00-\x08\x0b-\x1f\x7f]", text)
         try:
@@ -372,7 +349,7 @@ class Policy:
         except Bad:
             right = False
         if not right or not self.quorum:
-            raise Misuse("tệp policy sai — the policy file breaks the rules of its format")
+            raise Cannot("tệp policy sai — the policy file breaks the rules of its format", 2)
 
     def _line(self, word: str, *items: str) -> bool:
         names = {"none", *self.witnesses, *self.groups}
@@ -393,7 +370,7 @@ class Policy:
         self.quorum = items[0] if fits else self.quorum
         return fits
 
-    def times(self, checkpoint: Checkpoint) -> Tuple[bool, List[int]]:
+    def times(self, checkpoint: Checkpoint) -> tuple[bool, list[int]]:
         """Whether the quorum has signed this checkpoint, and when those did who have."""
         times = {name: checkpoint.seen_at(key) for name, key in self.witnesses.items()}
         seen = {"none"} | {name for name, at in times.items() if at}  # a line without a time does not say when
@@ -407,9 +384,9 @@ class Asked(NamedTuple):
     """What whoever asks holds: the pinned key, and what else was given on the command line."""
 
     key: Key
-    policy: Optional[Policy]
-    since: Optional[bytes]
-    record: Optional[bytes]
+    policy: Policy | None
+    since: bytes | None
+    record: bytes | None
 
 
 def finish(checkpoint: Checkpoint, asked: Asked, report: Report, *more: str) -> None:
@@ -431,7 +408,7 @@ RECORD.update(reference=CODE + "/[!-~]{1,120}", v=1)
 def seconds(instant: str) -> float:
     """POSIX seconds of an instant."""
     try:
-        return datetime.strptime(instant, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc).timestamp()
+        return datetime.strptime(instant, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC).timestamp()
     except (ValueError, OverflowError):
         raise Bad("MALFORMED", "không có thời điểm này — no such instant") from None
 
@@ -447,13 +424,16 @@ def read_record(body: bytes) -> Json:
 
 # root → (+1 held in the purpose view, -1 held in the place view, 0 not held; view; has a code): docs/format.md, "Accounts
 # and the two views"
-ACCOUNTS: Dict[str, Tuple[int, str, bool]] = {
-    **dict.fromkeys("donors senders interest brought exchange-purpose".split(), (0, "purpose", False)),
-    **dict.fromkeys("used costs".split(), (0, "purpose", True)),
-    **dict.fromkeys("suspense mistaken fund allocated ordered handed shortfall".split(), (1, "purpose", True)),
-    **dict.fromkeys("outside exchange-place".split(), (0, "place", False)),
-    **dict.fromkeys("bank cash stock transit advance".split(), (-1, "place", True)),
-    **{"promised": (0, "memo", False), "pledge": (0, "memo", True)},
+ACCOUNTS: dict[str, tuple[int, str, bool]] = {
+    **dict.fromkeys(["donors", "senders", "interest", "brought", "exchange-purpose"], (0, "purpose", False)),
+    **dict.fromkeys(["used", "costs"], (0, "purpose", True)),
+    **dict.fromkeys(
+        ["suspense", "mistaken", "fund", "allocated", "ordered", "handed", "shortfall"], (1, "purpose", True)
+    ),
+    **dict.fromkeys(["outside", "exchange-place"], (0, "place", False)),
+    **dict.fromkeys(["bank", "cash", "stock", "transit", "advance"], (-1, "place", True)),
+    "promised": (0, "memo", False),
+    "pledge": (0, "memo", True),
 }
 # The kinds of the format that this file was written for; any other is UNKNOWN_KIND, and folded all the same.
 KINDS = """
@@ -467,7 +447,7 @@ suspense_received transfer_arrived transfer_sent witnesses_set
 """
 
 
-def known(account: str) -> Optional[Tuple[int, str, bool]]:
+def known(account: str) -> tuple[int, str, bool] | None:
     name, colon, code = account.partition(":")
     sort = ACCOUNTS.get(name)
     return sort if sort is not None and bool(colon) == sort[2] and (not colon or shaped(code, CODE)) else None
@@ -477,7 +457,7 @@ class Fold:
     """Rule 7. A balance back at zero is forgotten, so that memory does not grow with the log."""
 
     def __init__(self) -> None:
-        self.balances: Dict[Tuple[str, str], int] = {}
+        self.balances: dict[tuple[str, str], int] = {}
         self.kinds, self.unknown = set(KINDS.split()), {}  # type: Set[str], Dict[str, int]
 
     def take(self, record: Json) -> None:
@@ -489,7 +469,7 @@ class Fold:
             unit, minor = posting["amount"]["unit"], posting["amount"]["minor"]
             sorts = [known(posting[name]) for name in ("source", "destination")]
             views = views and len({sort and sort[1] for sort in sorts}) == 1 and None not in sorts
-            for name, sort, amount in zip(("source", "destination"), sorts, (-minor, minor)):
+            for name, sort, amount in zip(("source", "destination"), sorts, (-minor, minor), strict=True):
                 account = (posting[name], unit)
                 balance = self.balances.pop(account, 0) + amount
                 if balance:
@@ -507,13 +487,8 @@ class Fold:
         for (account, unit), minor in sorted(self.balances.items()):
             name, sort = account.partition(":")[0], known(account)
             if minor < 0 and sort and (sort[0] or name == "pledge") and name != "suspense":
-                kind = (
-                    "SHORTFALL_OPEN"
-                    if name == "shortfall"
-                    else "ACCOUNT_NEGATIVE"
-                    if sort[0] >= 0
-                    else "PLACE_NEGATIVE"
-                )
+                place = "PLACE_NEGATIVE" if sort[0] < 0 else "ACCOUNT_NEGATIVE"
+                kind = "SHORTFALL_OPEN" if name == "shortfall" else place
                 report.add(kind, f"dưới không — below zero: {account} {minor} {unit}", None, "open")
         for kind, index in self.unknown.items():
             report.add("UNKNOWN_KIND", f"loại lạ, không kiểm được — cannot check the kind {kind[:60]!a}", index, "open")
@@ -539,8 +514,8 @@ class Chain:
 
     def __init__(self, pinned: Key) -> None:
         self.pinned = pinned
-        self.terms: List[Tuple[Key, int]] = []
-        self.compromised: Optional[int] = None
+        self.terms: list[tuple[Key, int]] = []
+        self.compromised: int | None = None
 
     def take(self, record: Json) -> None:
         index, entry = record["index"], record["entry"]
@@ -563,8 +538,10 @@ class Chain:
         """A key in force at this size has signed; what somebody kept may also be signed by the key that they pinned."""
         size, ends = checkpoint.size, [since for _, since in self.terms[1:]] + [MAX_SIZE]
         checkpoint.must_be_of(self.pinned.name)
-        force = [key for (key, since), end in zip(self.terms, ends) if since <= size <= end] or [self.pinned]
-        if any([checkpoint.signed_by(key) for key in (force + [self.pinned] if saved else force)]):
+        force = [key for (key, since), end in zip(self.terms, ends, strict=False) if since <= size <= end] or [
+            self.pinned
+        ]
+        if sum(checkpoint.signed_by(key) for key in [*force, *([self.pinned] if saved else [])]):
             return
         closed = any(checkpoint.signed_by(key) for key, _ in self.terms)
         need(not closed, "KEY_CLOSED", "khóa ký không còn hiệu lực — signed by a key not in force at this size", size)
@@ -577,7 +554,7 @@ class Chain:
         need(self.compromised is None, "KEY_COMPROMISED", wrong, self.compromised)
 
 
-def read_file(path: Path, most: int = MAX_FILE) -> Optional[bytes]:
+def read_file(path: Path, most: int = MAX_FILE) -> bytes | None:
     """The bytes of a file, None where there is none."""
     try:
         if path.exists() and not path.is_file():
@@ -598,10 +575,10 @@ class Tiles:
 
     def __init__(self, folder: Path, report: Report) -> None:
         self._folder, self._report = folder, report
-        self._rows: List[List[bytes]] = []
-        self._done: List[int] = []
+        self._rows: list[list[bytes]] = []
+        self._done: list[int] = []
 
-    def _tile(self, level: object, number: int, width: int, most: int) -> Optional[Tuple[str, bytes, int]]:
+    def _tile(self, level: object, number: int, width: int, most: int) -> tuple[str, bytes, int] | None:
         """(path, bytes, width) of a tile; the full one where the partial one is gone."""
         groups, rest = f"{number % 1000:03d}", number // 1000
         while rest:
@@ -613,7 +590,7 @@ class Tiles:
                 return name, data, wide
         return None
 
-    def bodies(self, size: int) -> Iterator[Tuple[int, bytes]]:
+    def bodies(self, size: int) -> Iterator[tuple[int, bytes]]:
         """Every record with its index; what is missing is found and ends the reading."""
         for first in range(0, size, 256):
             width, entries, place = min(256, size - first), [], 0  # type: int, List[bytes], int
@@ -687,7 +664,7 @@ def check_tiles(folder: Path, asked: Asked, report: Report) -> None:
     reached = {0: (tree.root(), "")}
     previous, before = "0" * 64, {}  # type: str, Json
     for index, body in tiles.bodies(size):
-        leaf = leaf_hash(body)
+        leaf = sha256(b"\x00", body)
         tree.add(leaf)
         tiles.add(leaf)
         try:
@@ -703,7 +680,7 @@ def check_tiles(folder: Path, asked: Asked, report: Report) -> None:
             reached[tree.size] = (tree.root(), before.get("at", ""))
     tiles.finish()
     report.size, report.root = tree.size, tree.root().hex()
-    held: List[Checkpoint] = []
+    held: list[Checkpoint] = []
     for name, checkpoint in notes.items():
         try:
             chain.accept(checkpoint, name == "--since")
@@ -726,7 +703,7 @@ def check_tiles(folder: Path, asked: Asked, report: Report) -> None:
 
 
 def check_witnesses(
-    policy: Policy, held: List[Checkpoint], reached: Dict[int, Tuple[bytes, str]], report: Report
+    policy: Policy, held: list[Checkpoint], reached: dict[int, tuple[bytes, str]], report: Report
 ) -> None:
     """Rule 5 over a log: the largest checkpoint with the quorum, and no record later than who has seen it."""
     witnessed = -1
@@ -748,7 +725,7 @@ def check_witnesses(
         report.add("TAIL_NOT_WITNESSED", "phần cuối chưa có chứng kiến — not witnessed from here on", witnessed, "open")
 
 
-def read_proof(data: bytes) -> Tuple[int, List[bytes], Optional[bytes], bytes]:
+def read_proof(data: bytes) -> tuple[int, list[bytes], bytes | None, bytes]:
     """Rule 10: (index, hashes, extra data, checkpoint) of a .tlog-proof, nothing verified."""
     above, blank, checkpoint = data.partition(b"\n\n")
     lines = above.decode("ascii", "replace").split("\n")
@@ -760,7 +737,7 @@ def read_proof(data: bytes) -> Tuple[int, List[bytes], Optional[bytes], bytes]:
     return decimal(lines[0][6:]), hashes_of(lines[1:]), extra, checkpoint
 
 
-def hashes_of(lines: List[str]) -> List[bytes]:
+def hashes_of(lines: list[str]) -> list[bytes]:
     """The hashes of a proof, base64 each."""
     path = [unbase64(line) for line in lines[:64]]
     right = len(path) < 64 and all(len(value) == 32 for value in path)
@@ -768,10 +745,10 @@ def hashes_of(lines: List[str]) -> List[bytes]:
     return path
 
 
-def proven(body: bytes, index: int, path: List[bytes], checkpoint: Checkpoint) -> Json:
+def proven(body: bytes, index: int, path: list[bytes], checkpoint: Checkpoint) -> Json:
     """Rule 10: the record of these bytes, shown to be in the log at its own index."""
     need(index < checkpoint.size, "PROOF_FAILED", "chỉ số vượt số bản ghi — the index is beyond the size", index)
-    root = climb([leaf_hash(body)], index, checkpoint.size - 1, path)
+    root = climb([sha256(b"\x00", body)], index, checkpoint.size - 1, path)
     need(root == [checkpoint.root], "PROOF_FAILED", "không dẫn tới gốc đã ký — the proof leads to another root", index)
     record = read_record(body)
     need(record["index"] == index, "OUT_OF_SEQUENCE", "tự ghi số khác — the record says another index than its proof")
@@ -814,13 +791,13 @@ class Pdf:
         ends = [self._data.find(word, place) for word in (b"\nendobj", b"\nstream\n")]
         return re.compile(pattern).search(self._data, place, min([e for e in ends if e > 0] or [place]) + 8)
 
-    def files(self) -> Dict[str, bytes]:
+    def files(self) -> dict[str, bytes]:
         """The embedded files by name."""
         names = self._object(self._root, rb"/Names ([0-9]{1,6}) 0 R")
         tree = names and self._object(names[1], rb"/EmbeddedFiles ([0-9]{1,6}) 0 R")
         need(tree, "NO_PROOF_INSIDE", "trong PDF không có bằng chứng — there is no proof inside the PDF")
         leaf = self._found(self._object(tree[1], rb"/Names \[((?: \([^()\\]{1,99}\) [0-9]{1,6} 0 R)+) \]"))
-        files: Dict[str, bytes] = {}
+        files: dict[str, bytes] = {}
         for name, number in re.findall(rb"\(([^()]+)\) ([0-9]+) 0 R", leaf[1]):
             spec = self._found(self._object(number, rb"/EF << /F ([0-9]{1,6}) 0 R /UF \1 0 R >>"))
             stream = self._found(self._object(spec[1], rb"/Type /EmbeddedFile /Length ([0-9]{1,8}) >>\nstream\n"))
@@ -830,7 +807,7 @@ class Pdf:
         return files
 
 
-def gift_of(entry: Json, part: Optional[int]) -> Any:
+def gift_of(entry: Json, part: int | None) -> Any:
     """(minor, unit, fund, who gave it) of a gift, or of one part of a sheet, batch or brought balance."""
     lists = {"cash_sheet_received": "envelopes", "balance_brought": "gifts", "gateway_settled": "gifts"}
     amount = entry.get("credited" if entry["kind"] == "gateway_settled" else "amount")
@@ -844,24 +821,19 @@ def gift_of(entry: Json, part: Optional[int]) -> Any:
     return minor, amount.get("unit"), gift.get("fund"), gift.get("donor")
 
 
-def sealed_name(donor: Any) -> Tuple[str, str]:
-    """(tag, commitment) of a donor's name; empty where the record commits to none."""
-    seals = donor.get("seals") if isinstance(donor, dict) else None
-    for seal in seals if isinstance(seals, list) else []:
-        if isinstance(seal, dict) and seal.get("field") == "name":
-            return str(donor.get("tag")), str(seal.get("commitment"))
-    return "", ""
-
-
-def opened_name(openings: Any, donor: Any) -> str:
-    """The name that an opening opens: the one that the record commits to."""
-    (tag, commitment), opening = sealed_name(donor), openings.get("name") if isinstance(openings, dict) else None
-    key, value = (opening.get("r"), opening.get("value")) if isinstance(opening, dict) else (None, None)
-    right = tag and shaped(opening, {"r": HASH, "value": str})
+def opened_name(openings: Any, donor: Any, *, wanted: bool) -> str | None:
+    """The name that an opening opens: the one that the record commits to. None where it commits to none."""
+    seals = donor["seals"] if shaped(donor, {"seals": [{"commitment": HASH, "field": str}], "tag": str}) else []
+    sealed = [seal["commitment"] for seal in seals if seal["field"] == "name"]
+    if not sealed and not wanted:
+        return None
+    opening = openings.get("name") if isinstance(openings, dict) else None
+    right = sealed and shaped(opening, {"r": HASH, "value": str})
     need(right, "NAME_DIFFERS", "không mở được tên đã che — the opening of the name, or its seal, is missing")
-    digest = hmac.new(bytes.fromhex(key), f"{tag}\0name\0{value}".encode(), "sha256").hexdigest()
-    need(digest == commitment, "NAME_DIFFERS", "không phải tên đã ghi — not the name that the record commits to")
-    return value
+    message = "\0".join([donor["tag"], "name", opening["value"]]).encode()
+    right = hmac.new(bytes.fromhex(opening["r"]), message, "sha256").hexdigest() == sealed[-1]
+    need(right, "NAME_DIFFERS", "không phải tên đã ghi — not the name that the record commits to")
+    return str(opening["value"])
 
 
 def check_opening(record: Json, pinned: Key) -> None:
@@ -886,26 +858,19 @@ def check_paper(data: bytes, asked: Asked, report: Report) -> None:
     check_opening(records["book"], asked.key)
     gift, paper = records["gift"]["entry"], records["paper"]["entry"]
     number, part = paper.get("number"), paper.get("part")
-    right = paper["kind"] == "certificate_issued" and whole(number, 1) and (part is None or whole(part))
+    right = paper["kind"] == "certificate_issued" and shaped(number, 1) and (part is None or shaped(part, 0))
     need(right, "NOT_A_PAPER", "bản ghi không cấp giấy nào — the record issues no paper")
     minor, unit, fund, donor = gift_of(gift, part)
     kinds = ("gift_received",) if part is None else ("cash_sheet_received", "gateway_settled")
-    named = (records["gift"]["index"], leaf_hash(files["gift.record"]).hex())
-    right = (paper.get("gift"), paper.get("gift_leaf")) == named and gift["kind"] in kinds and whole(minor, 1)
+    named = (records["gift"]["index"], sha256(b"\x00", files["gift.record"]).hex())
+    right = (paper.get("gift"), paper.get("gift_leaf")) == named and gift["kind"] in kinds and shaped(minor, 1)
     need(right, "NOT_THE_GIFT", "giấy này của khoản khác — the paper is of another gift")
-    name = None
-    if sealed_name(donor)[0]:
-        notes = canonical(files.get("paper.json", b"{}"))
-        name = opened_name(notes.get("openings") if isinstance(notes, dict) else None, donor)
+    notes = canonical(files.get("paper.json", b"{}")) if donor and donor.get("seals") else {}
+    name = opened_name(notes.get("openings") if isinstance(notes, dict) else None, donor, wanted=False)
     finish(checkpoints[0], asked, report, REVOKED)
     report.facts.update(index=records["paper"]["index"], gift=named[0], paper=paper.get("paper"), number=number)
     report.facts.update(issued_on=paper.get("issued_on"), received_on=gift.get("received_on"))
     report.facts.update(minor=minor, unit=unit, fund=fund, name=name)
-
-
-def ascending(items: List[Json], name: str) -> bool:
-    keys = [item[name] for item in items]
-    return keys == sorted(set(keys))
 
 
 PART = {"goods": dict, "minor": 0, "unit": str}
@@ -915,18 +880,7 @@ BUNDLE = {"checkpoint": str, "format": "sovang-bundle/1", "gift": {"index": 0, "
 BUNDLE.update({"openings": {"name?": {"r": HASH, "value": str}}, "records": [{"path": [str], "record": str}]})
 
 
-def read_bundle(data: bytes) -> Json:
-    """Rule 12, first part: the exact form of a bundle."""
-    bundle = canonical(data, 16_000_000)
-    need(shaped(bundle, BUNDLE), "MALFORMED", "gói sai dạng — the bundle has another form")
-    uses, held = bundle["trace"]["uses"], bundle["trace"]["held"]
-    right = all(whole(pieces) for item in uses + held for pieces in item["goods"].values())
-    right = right and ascending(held, "account") and ascending(uses, "index")
-    need(right and 1 <= len(bundle["records"]) <= 20_000, "MALFORMED", "gói sai dạng — the bundle has another form")
-    return bundle  # type: ignore[no-any-return]
-
-
-def bundle_checkpoint(note: bytes, records: List[Json], pinned: Key) -> Checkpoint:
+def bundle_checkpoint(note: bytes, records: list[Json], pinned: Key) -> Checkpoint:
     """The bundle's checkpoint, signed by the pinned key or by one that it handed over to, in force at its size."""
     terms = [(pinned, 0, MAX_SIZE)]
     for record in records:
@@ -952,9 +906,9 @@ def stop(account: str, index: int) -> str:
     return account if account.startswith(("fund:", "allocated:", "ordered:", "handed:", "shortfall:")) else ""
 
 
-def reached_from(start: str, records: Iterable[Json]) -> Set[str]:
+def reached_from(start: str, records: Iterable[Json]) -> set[str]:
     """All stops that postings of these records lead to."""
-    steps: Dict[str, List[str]] = {}
+    steps: dict[str, list[str]] = {}
     for record in records:
         for posting in record["postings"]:
             steps.setdefault(stop(posting["source"], record["index"]), []).append(
@@ -968,9 +922,9 @@ def reached_from(start: str, records: Iterable[Json]) -> Set[str]:
     return reached
 
 
-def check_use(use: Json, record: Json, reached: Set[str]) -> None:
+def check_use(use: Json, record: Json, reached: set[str]) -> None:
     """A use is in its record, and a way leads to it."""
-    used: List[Json] = []
+    used: list[Json] = []
     for unit, minor in (use["goods"] or {use["unit"]: use["minor"]}).items():
         some = [p for p in record["postings"] if p["destination"].startswith(("used:", "costs:"))]
         some = [p for p in some if p["amount"]["unit"] == unit]
@@ -983,7 +937,9 @@ def check_use(use: Json, record: Json, reached: Set[str]) -> None:
 
 def check_bundle(data: bytes, asked: Asked, report: Report) -> None:
     """Rule 12, with the names of docs/format.md, "Donor's bundle"."""
-    bundle = read_bundle(data)
+    bundle = canonical(data, 16_000_000)
+    right = shaped(bundle, BUNDLE) and 1 <= len(bundle["records"]) <= 20_000
+    need(right, "MALFORMED", "gói sai dạng — the bundle has another form")
     trace, amount, fund, part = (
         bundle["trace"],
         bundle["trace"]["amount"],
@@ -993,9 +949,14 @@ def check_bundle(data: bytes, asked: Asked, report: Report) -> None:
     paths = [hashes_of(item["path"]) for item in bundle["records"]]
     bodies = [item["record"].encode() for item in bundle["records"]]
     records = [read_record(body) for body in bodies]
-    need(ascending(records, "index"), "MALFORMED", "bản ghi không theo thứ tự — records are not in ascending order")
+    for items, key in ((trace["held"], "account"), (trace["uses"], "index"), (records, "index")):
+        keys = [item[key] for item in items]
+        right = keys == sorted(set(keys)) and all(
+            shaped(n, 0) for item in items for n in item.get("goods", {}).values()
+        )
+        need(right, "MALFORMED", "gói sai dạng — the bundle has another order or numbers")
     checkpoint = bundle_checkpoint(bundle["checkpoint"].encode(), records, asked.key)
-    for body, record, path in zip(bodies, records, paths):
+    for body, record, path in zip(bodies, records, paths, strict=True):
         proven(body, record["index"], path, checkpoint)
     check_opening(records[0], asked.key)
     by_index = {record["index"]: record for record in records}
@@ -1015,8 +976,8 @@ def check_bundle(data: bytes, asked: Asked, report: Report) -> None:
     reached = reached_from(f"fund:{fund}", records)
     for use in trace["uses"]:
         check_use(use, by_index.get(use["index"], {"postings": []}), reached)
-    name = opened_name(bundle["openings"], donor) if bundle["openings"] else None
-    finish(checkpoint, asked, report, ATTRIBUTION)
+    name = opened_name(bundle["openings"], donor, wanted=True) if bundle["openings"] else None
+    finish(checkpoint, asked, report, USES)
     report.facts.update(gift=bundle["gift"]["index"], part=part, minor=amount["minor"], unit=amount["unit"], fund=fund)
     report.facts.update(uses=trace["uses"], held=trace["held"], refunded_minor=trace["refunded_minor"], name=name)
 
@@ -1098,7 +1059,7 @@ def check_path(path: Path, asked: Asked, report: Report) -> str:
     raise Cannot("không có, hoặc không biết là tệp gì — not there, or no file that this program knows")
 
 
-def judge(path: Path, vkey: Optional[str], *given: Optional[bytes]) -> Tuple[int, Json]:
+def judge(path: Path, vkey: str | None, *given: bytes | None) -> tuple[int, Json]:
     """(exit code, the JSON document); `given` are policy, saved checkpoint and record: the whole of this program."""
     report, code, form = Report(), 0, ""
     policy, since, record = (*given, None, None, None)[:3]
@@ -1112,13 +1073,13 @@ def judge(path: Path, vkey: Optional[str], *given: Optional[bytes]) -> Tuple[int
             data = read_file(Path(vkey), 10_000) if vkey and "+" not in vkey else None
             key = rule.logs[0] if vkey is None and rule else read_key(vkey if data is None else data.decode().strip())
         except (Bad, UnicodeDecodeError) as error:
-            raise Misuse(f"--vkey: {error}") from None
+            raise Cannot(f"--vkey: {error}", 2) from None
         form = check_path(path, Asked(key, rule, since, record), report)
     except Bad as error:
         report.take(error)
     except Cannot as error:
-        code = 2 if isinstance(error, Misuse) else 3
-        report.add("CANNOT_TELL", str(error))
+        message, code = (*error.args, 3)[:2]
+        report.add("CANNOT_TELL", message)
     ok = code == 0 and not report.broken
     answer: Json = {"ok": ok, "form": form, "size": report.size, "root": report.root, "findings": report.findings}
     answer.update(findings_not_listed=dict(report.more), cannot_exclude=report.cannot, **report.facts)
@@ -1138,7 +1099,7 @@ def main() -> int:
     try:
         names = (asked.policy, asked.since, asked.record)
         given = [None if name is None else read_file(Path(name)) for name in names]
-        if any(name is not None and data is None for name, data in zip(names, given)):
+        if any(name is not None and data is None for name, data in zip(names, given, strict=True)):
             parser.error("không có tệp đã nêu — a file that was named is not there")
         code, answer = judge(Path(asked.path), asked.vkey, *given)
     except Exception as error:  # whatever else: never a verdict by accident
