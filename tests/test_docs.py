@@ -12,10 +12,11 @@ import sys
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from audit.checks_bundle import BundleReason
 from audit.findings import FindingKind
 from ledger.entries.union import KINDS
 from ledger.record import decode, leaf_of
@@ -95,7 +96,17 @@ def test_every_reason_finding_and_kind_stands_in_its_page() -> None:
     assert {f"`{kind}`" for kind in FindingKind} <= set(re.findall(r"`[A-Z_]+`", text_of("auditor.md")))
     assert set(re.findall(r"^#### `(\w+)`", text_of("format.md"), re.MULTILINE)) == set(KINDS)
     known = {*Reason, *FindingKind, "GET", "COMMIT_UNKNOWN", "SCHEMA_OLD", "SOVANG_HOME", "SOVANG_DATABASE_URL"}
-    known |= {"NO_STATE", "NO_KEY", "LINK_DIFFERS", "ROW_WITHOUT_MAC", "PATH", "FILE", "KIND", "MALFORMED"}
+    known |= {
+        *get_args(BundleReason),
+        "NO_STATE",
+        "NO_KEY",
+        "LINK_DIFFERS",
+        "ROW_WITHOUT_MAC",
+        "PATH",
+        "FILE",
+        "KIND",
+        "MALFORMED",
+    }
     arguments = set(re.findall(r"\[?([A-Z]+)\]?", " ".join(re.findall(r"^### `(.*)`", text_of("commands.md"), re.M))))
     for page in PAGES:
         named = set(re.findall(r"`([A-Z][A-Z_]{2,})`", page.read_text(encoding="utf-8")))

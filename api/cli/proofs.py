@@ -272,43 +272,10 @@ def _check_checkpoint(data: bytes, key: Any) -> Answer:
 
 
 def _check_bundle(data: bytes, key: Any, policy: Any) -> Answer:
+    from api.cli.bundle import bundle_answer
     from audit.checks_bundle import check_bundle
 
-    shown = check_bundle(data, key, policy)
-    document = {
-        "ok": True,
-        "findings": [],
-        "index": shown.gift,
-        "part": shown.part,
-        "issuer": shown.issuer,
-        "fund": shown.fund,
-        "minor": shown.amount.minor,
-        "unit": shown.amount.unit,
-        "received_on": shown.received_on,
-        "name": shown.name,
-        "uses": [
-            {"index": u.index, "kind": u.kind, "minor": u.minor, "unit": u.unit, "goods": u.goods} for u in shown.uses
-        ],
-        "refunded_minor": shown.refunded_minor,
-        "origin": shown.checkpoint.origin,
-        "size": shown.checkpoint.size,
-        "root": shown.checkpoint.root.hex(),
-    }
-    unit = shown.amount.unit
-    lines = [
-        f"ĐÚNG — genuine: {shown.issuer}",
-        f"Khoản ủng hộ / gift {shown.gift}: {shown.amount.minor} {unit}, nguồn / fund {shown.fund}",
-        *(f"- bản ghi / record {use.index} ({use.kind}): {use.minor} {use.unit}" for use in shown.uses),
-        *(f"- còn ở / held at {held.account}: {held.minor} {unit}" for held in shown.held),
-        BUNDLE_LIMIT,
-    ]
-    return Answer(document, lines)
-
-
-BUNDLE_LIMIT = (
-    "Không chứng minh được bằng gói này: quy tắc phân chia gán đúng các khoản chi này cho món quà này; "
-    "cần kiểm toán toàn sổ — not shown: that the rule gives just these uses to this gift; that needs the whole book"
-)
+    return bundle_answer(check_bundle(data, key, policy))
 
 
 def _check_qr(data: bytes, key: Any, policy: Any) -> Answer:

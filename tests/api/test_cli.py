@@ -386,6 +386,32 @@ def test_a_proof_is_checked_and_a_damaged_one_is_not(told: Path, tmp_path: Path)
         assert sovang("check", proof, home=told).code == 1
 
 
+def test_a_bundle_and_a_qr_code_are_written_and_their_checks_answer(told: Path, tmp_path: Path) -> None:
+    """What a donor takes home, in each form, and what is said of it."""
+    gift, bundle = 7, tmp_path / "7.sovang-bundle"
+    said = sovang("bundle", gift, "-o", bundle, "--json", home=told).said
+    whole = bundle.read_bytes()
+    assert said == {"path": str(bundle), "index": gift, "part": None, "bytes": len(whole)}
+    checked = sovang("check", bundle, "--json", home=told)
+    assert (checked.code, checked.said["ok"], checked.said["index"], checked.said["name"]) == (0, True, gift, None)
+    assert "còn giữ / held" in sovang("check", bundle, home=told).out
+    bundle.write_bytes(whole.replace(b'"refunded_minor":0', b'"refunded_minor":1'))
+    false = sovang("check", bundle, home=told)
+    assert (false.code, "SUM_DIFFERS" in false.out + false.err) == (1, True)
+    assert sovang("bundle", gift, "-o", bundle, "--name", home=told).code == 0
+    assert sovang("check", bundle, "--json", home=told).said["name"]
+    for form, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("txt", b"SV1:")):
+        code = tmp_path / f"7.{form}"
+        assert sovang("qr", gift, "-o", code, "--json", home=told).said["index"] == gift
+        assert code.read_bytes().startswith(start)
+    assert sovang("check", code, "--json", home=told).said["index"] == gift
+    code.write_bytes(code.read_bytes()[:-1])
+    assert sovang("check", code, home=told).code == 1
+    refused(sovang("qr", gift, "-o", tmp_path / "7.gif", home=told), 2, "MISUSE")
+    refused(sovang("bundle", 0, home=told), 1, "NOT_A_GIFT")
+    refused(sovang("bundle", 700, home=told), 1, "NO_SUCH_RECORD")
+
+
 def test_a_file_that_cannot_be_read_is_one_line(told: Path, tmp_path: Path) -> None:
     """The commonest slip of all."""
     none = tmp_path / "không có.csv"
@@ -405,6 +431,8 @@ NEEDING_A_HOME = (
     ("verify",),
     ("checkpoint",),
     ("prove", "0"),
+    ("bundle", "0"),
+    ("qr", "0"),
     ("tiles", "t"),
     ("receipt", "0"),
     ("certificate", "0"),
