@@ -186,7 +186,11 @@ def run_pass(
         on_good=witnesses.take,
     )
     whole = CompleteCheck(fold.earlier)
-    keeper = _Keeper(pinned.origin, log, fold, witnesses, whole, fetch_body) if keep_state else None
+    keeper = None
+    if keep_state:
+        known = None if resumed is None else resumed.saved.record0.encode()
+        record0 = (lambda: fetch_body(0)) if known is None else (lambda: known)
+        keeper = _Keeper(pinned.origin, log, fold, witnesses, whole, record0)
     if resumed is not None:
         _resume(resumed.saved, log, fold, keys, witnesses, found)
         whole.resume(resumed.saved.days)
@@ -327,20 +331,21 @@ class _Keeper:
         fold: FoldCheck,
         witnesses: WitnessCheck,
         whole: CompleteCheck,
-        fetch_body: Callable[[int], bytes | None],
+        first: Callable[[], bytes | None],
     ) -> None:
+        """`first` gives record 0."""
         self._origin = origin
         self._log = log
         self._fold = fold
         self._witnesses = witnesses
         self._whole = whole
-        self._fetch_body = fetch_body
+        self._first = first
         self.state: bytes | None = None
 
     def keep(self) -> None:
         """The state of this moment."""
         log, fold, quorum = self._log, self._fold, self._witnesses.quorum
-        record0, signed = self._fetch_body(0), log.newest_signed
+        record0, signed = self._first(), log.newest_signed
         if record0 is None or fold.opened is None or signed is None or signed.note is None:
             return
         self.state = SavedAudit(
