@@ -85,8 +85,9 @@ def update(folder: Path, note: bytes, source: TilesSource) -> Checkpoint:
 def keep_witnessed(folder: Path, keys: Sequence[VerifierKey], source: TilesSource) -> None:
     """Keeps the log's `checkpoint.witnessed` too, where it publishes one: the note that carries its whole quorum.
 
-    It is kept when one of the log's `keys` has signed it and its tree is the beginning of the mirror's; one of a
-    size that the mirror has not reached waits, an older one than ours is left. Whose other lines it bears is the reader's to judge, by a policy.
+    It is kept when one of the log's `keys` has signed it and its tree is the beginning of the mirror's. One of a
+    size that the mirror has not reached waits; one older than what is kept is left. Whose other lines it bears is
+    the reader's to judge, by a policy.
     Raises SourceUnavailable, MirrorRefused, OSError.
     """
     have, note = mirrored(folder), source.fetch("checkpoint.witnessed", MAX_NOTE_BYTES)

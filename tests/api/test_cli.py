@@ -29,7 +29,7 @@ DECIDED = ("--decision", "12/QĐ-HĐBT", "--decided-on", YESTERDAY.isoformat())
 COMMANDS = (
     *("init", "account open", "import", "record", "new", "suspense", "reverse", "verify", "checkpoint", "prove"),
     *("check", "tiles", "trace", "balances", "search", "receipt", "certificate", "certificates", "serve", "demo"),
-    *("bundle", "qr"),
+    *("bundle", "qr", "witness init", "witness watch", "witness serve", "witness use"),
     *("migrate", "bench"),
 )
 FOUNDATIONS = [
