@@ -1,7 +1,8 @@
 """Parsers under spoilt input: they say yes, or no in one of their own words. Lost without it: a traceback that stops
 an audit, a statement that hangs the server, a file that eats its memory.
 
-    pytest tests/fuzz                                             what CI runs: 100,000 inputs for most parsers
+    pytest tests/fuzz                                   what CI runs: 100,000 inputs a parser; of statements fewer,
+                                                        as each is a file that is read several times (targets.py)
     SOVANG_FUZZ=5000000 pytest tests/fuzz -k proof -n 2           the long run, one parser, on two cores
     SOVANG_FUZZ=5000000 SOVANG_FUZZ_SEED=second pytest …          other inputs
 
@@ -54,7 +55,7 @@ def outcome(error: Exception) -> str:
     if reason not in ("", "malformed"):
         return reason
     message = str(error)
-    return next((phrase for phrase in _PHRASES if phrase in message), "other")
+    return next((phrase for phrase in _PHRASES if phrase in message), reason or "other")
 
 
 @contextmanager
