@@ -21,6 +21,7 @@ from ledger.log.cosignature import (
 )
 from ledger.log.merkle import EMPTY_ROOT, leaf_hash, verify_inclusion
 from ledger.log.note import NoteRejected, SigningKey, VerifierKey, add_signatures, open_note, split_note
+from ledger.log.policy import parse_policy
 from tests.shared import shared
 
 KEY = SigningKey.from_seed("book.test/quy", bytes(range(32)))
@@ -83,6 +84,20 @@ REFUSALS = {
 }
 
 
+def _by_policies(note: bytes, log: VerifierKey, origin: str, witnesses: list[CosignerKey]) -> int:
+    """How many witnesses a policy counts: the largest number it may ask for and still has its quorum."""
+    named = "".join(f"witness w{number} {key.vkey}\n" for number, key in enumerate(witnesses))
+    enough = 0
+    for needed in range(1, len(witnesses) + 1):
+        members = " ".join(f"w{number}" for number in range(len(witnesses)))
+        policy = parse_policy(f"{named}group enough {needed} {members}\nquorum enough\n")
+        judged = policy.judge(note, log, origin=origin)
+        if judged.quorum:
+            enough = needed
+        assert judged.quorum == (len(judged.cosigned) >= needed)
+    return enough
+
+
 def test_hostile_notes() -> None:
     """Every line of the hostile set: the right ones open with the witnesses it says, others not."""
     lines = [json.loads(line) for line in shared("hostile/notes.jsonl").read_text().splitlines()]
@@ -94,6 +109,7 @@ def test_hostile_notes() -> None:
         try:
             _, note = open_checkpoint(base64.b64decode(case["b64"]), log, origin=keys["origin"], witnesses=witnesses)
             count = sum(note.signature_by(witness) is not None for witness in witnesses)
+            assert _by_policies(base64.b64decode(case["b64"]), log, keys["origin"], witnesses) == count, case["id"]
             found = f"valid+{count}"
         except NoteRejected as rejected:
             found = rejected.reason
