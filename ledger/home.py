@@ -101,7 +101,7 @@ class Home:
         """The books whose signing keys lie here, without asking the database. Raises StoreUnavailable."""
         if not self.path.is_dir():
             raise StoreUnavailable(f"no home at {self.path}; `sovang init` makes one")
-        return sorted(path.parent.name for path in (self.path / "keys").glob("*/log.key"))
+        return sorted({path.parent.name for path in (self.path / "keys").glob("*/log.*key")})
 
     def create_book(
         self,
@@ -174,6 +174,10 @@ class Home:
         code = code or codes[0]
         if code not in codes:
             raise Rejected(Reason.BOOK_NOT_OPEN, field="book", code=code)
+        return OpenBook(self, code, self._keys(create=False), self._clock, self._random)
+
+    def kept_book(self, code: str) -> "OpenBook":
+        """A book whose keys lie here, even when the database has nothing of it; for putting it back."""
         return OpenBook(self, code, self._keys(create=False), self._clock, self._random)
 
     def signer(self, code: str) -> FileSigner:

@@ -7,6 +7,7 @@ Two processes take turns by a lock file. The key file is ledger/keyfile.py's.
 
     log.key        the key in force, mode 0600
     log.key.next   the key that a rotation under way will put in force (ledger/rotation.py)
+    log.vkey       the public half of a key that was destroyed at the end of its book
     log.key.old    the file that was just replaced; overwritten and unlinked at the next turn
 """
 
@@ -24,7 +25,7 @@ from ledger import keyfile
 from ledger.files import sync_folder, write_durably
 from ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from ledger.log.merkle import Frontier
-from ledger.log.note import SigningKey, VerifierKey
+from ledger.log.note import NoteRejected, SigningKey, VerifierKey
 from ledger.vault.seal import RandomBytes
 
 AskPassphrase = Callable[[], str | None]
@@ -95,6 +96,7 @@ class FileSigner:
 
     def __init__(self, folder: Path, passphrase: AskPassphrase = lambda: None) -> None:
         self._key_path = folder / "log.key"
+        self._public_path = folder / "log.vkey"
         self._next_path = folder / "log.key.next"
         self._old_path = folder / "log.key.old"
         self._state_path = folder / "signer.json"
@@ -114,10 +116,12 @@ class FileSigner:
 
     @property
     def verifier(self) -> VerifierKey:
-        """The public half, without a passphrase; raises SignerRefused(NO_KEY)."""
+        """The public half, without a passphrase; also of a key that was destroyed. Raises SignerRefused(NO_KEY)."""
         try:
+            if not self._key_path.exists() and self._public_path.exists():
+                return VerifierKey.parse(self._public_path.read_text().strip())
             return keyfile.public_half(self._read(self._key_path))
-        except keyfile.KeyMalformed as error:
+        except (keyfile.KeyMalformed, NoteRejected, OSError) as error:
             raise SignerRefused("NO_KEY", f"cannot read the signing key: {error}") from error
 
     @property
@@ -230,7 +234,8 @@ class FileSigner:
         return not self._next_path.exists() and self._replaced()
 
     def destroy(self) -> None:
-        """Overwrites and unlinks the key and whatever a rotation left of keys; the state stays."""
+        """Overwrites and unlinks the key and whatever a rotation left of keys; public half and state stay."""
+        write_durably(self._public_path, f"{self.verifier.vkey}\n".encode())
         self._opened = None
         for path in (self._old_path, self._next_path, self._key_path):
             _destroy(path)

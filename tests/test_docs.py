@@ -83,6 +83,24 @@ def test_what_the_guides_tell_people_to_type_works(tmp_path: Path) -> None:
         assert said in ran.stdout
 
 
+def test_what_the_operator_is_told_to_do_works(tmp_path: Path) -> None:
+    """Passphrase, new key, backup, loss, restore, the end: read for the first time on a bad day, it must be right."""
+    blocks = shell_blocks(DOCS / "operator.md")
+    assert len(blocks) == 5
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SOVANG_")}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment["LC_ALL"] = "C.UTF-8"
+    script = "\n".join(["set -euo pipefail", *blocks, "sovang verify --json > kiem-tra.json"])
+    ran = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "ROLLED_BACK" in ran.stderr
+    # Opened, an account, the key replaced, another account lost and put back, that said, closed.
+    report = json.loads((tmp_path / "so/kiem-tra.json").read_text())
+    assert (report["ok"], report["size"]) == (True, 6)
+
+
 @pytest.mark.parametrize("document", sorted({file for file, _ in make_format.PARTS.values()}))
 def test_generated_tables_are_of_this_program(document: str) -> None:
     """A field, reason, finding or command that the documents do not know would be a secret."""
@@ -100,6 +118,8 @@ def test_every_reason_finding_and_kind_stands_in_its_page() -> None:
         *get_args(BundleReason),
         "NO_STATE",
         "NO_KEY",
+        "KEY_LOCKED",
+        "PASSPHRASE_WRONG",
         "LINK_DIFFERS",
         "ROW_WITHOUT_MAC",
         "PATH",

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from api.cli import ask, bundle, papers, proofs, setup, timestamps, witness, work
+from api.cli import ask, bundle, keys, papers, proofs, setup, timestamps, transfers, witness, work
 from api.cli.session import MISUSE, UNKNOWN, command, fail
 from api.words import failure
 
@@ -71,6 +71,8 @@ def build() -> typer.Typer:
     command(app, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(work.new)
     command(app)(work.suspense)
     command(app)(work.reverse)
+    command(app)(transfers.find)
+    command(app)(transfers.dispute)
     command(app)(proofs.verify)
     command(app)(proofs.checkpoint)
     command(app)(proofs.prove)
@@ -90,6 +92,14 @@ def build() -> typer.Typer:
     command(witnesses, "use")(witness.use)
     command(stamps, "add")(timestamps.add)
     command(stamps, "now")(timestamps.now)
+    key = typer.Typer(help="Khóa ký của nhật ký — the log's signing key.", no_args_is_help=True)
+    app.add_typer(key, name="key")
+    command(key)(keys.passphrase)
+    command(key)(keys.rotate)
+    command(key)(keys.destroy)
+    command(app)(keys.backup)
+    command(app)(keys.restore)
+    command(app)(keys.close)
     command(app)(setup.serve)
     command(app)(setup.demo)
     command(app)(setup.migrate)

@@ -260,6 +260,7 @@ def _kind_of(error: Exception) -> tuple[int, str]:
     from ledger.log.policy import PolicyRejected
     from ledger.log.tiles import TileRejected
     from ledger.record import RecordMalformed
+    from ledger.restore import RestoreRefused
     from ledger.signing import SignerRefused
     from ledger.store.engine import CommitUnknown, StoreUnavailable
     from ledger.store.schema import SchemaOld
@@ -268,6 +269,7 @@ def _kind_of(error: Exception) -> tuple[int, str]:
 
     named: list[tuple[type[Exception], int, str]] = [
         (SignerRefused, FINDINGS, "SIGNER_REFUSED"),
+        (RestoreRefused, FINDINGS, "RESTORE_REFUSED"),
         (PaperFalse, FINDINGS, "PAPER_FALSE"),
         (ProofFailed, FINDINGS, "PROOF_FAILED"),
         (NoteRejected, FINDINGS, "NOTE_REJECTED"),

@@ -121,3 +121,22 @@ def writing(engine: Engine) -> Iterator[Connection]:
 def driver_sql(connection: Connection, statement: str) -> str:
     """A statement written with `?` in the driver's own parameter style."""
     return statement if connection.dialect.name == "sqlite" else statement.replace("?", "%s")
+
+
+def copy_sqlite(engine: Engine, path: Path) -> None:
+    """A consistent copy of a SQLite database at one moment, writers going on (SQLite's online backup), mode 0600.
+
+    Raises StoreUnavailable for another database.
+    """
+    if engine.dialect.name != "sqlite":
+        raise StoreUnavailable("this is for SQLite; a PostgreSQL server is backed up with its own pg_dump")
+    path.touch(mode=0o600)
+    copy = sqlite.connect(str(path))
+    try:
+        with engine.connect() as connection:
+            connection.connection.driver_connection.backup(copy)  # type: ignore[union-attr]
+        copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+    except (sqlite.Error, DBAPIError) as error:
+        raise StoreUnavailable(str(error)) from error
+    finally:
+        copy.close()
