@@ -9,6 +9,7 @@ from api.cli.figures import amount
 from api.cli.session import Answer, Misuse, Session
 
 if TYPE_CHECKING:
+    from audit.states import Covered
     from audit.trace import Trace
 
 
@@ -19,6 +20,7 @@ def trace(
     part: Annotated[int | None, typer.Option(help="Phong bì hoặc khoản thứ mấy, từ 0 — which gift of a sheet")] = None,
 ) -> Answer:
     """Khoản ủng hộ đã làm được gì — what did this gift do, or: whose gifts made this."""
+    from audit.states import Coverage
     from audit.trace import trace_stored
     from ledger.record import decode_bare
     from ledger.registers import Key, decode_value
@@ -32,7 +34,24 @@ def trace(
         body = read.body(db, session.opened.code, index)
     names = {key.key: decode_value(value)["name"] for key, value in rows.items()}
     moved = body is not None and bool(decode_bare(body).postings)
-    return Answer(traced.to_json(), _told(traced, names, moved=moved))
+    covered = Coverage(session.opened).covered()
+    document = {**traced.to_json(), "state": covered.state(index), "cosigned_at": covered.cosigned_at}
+    return Answer(document, [*_told(traced, names, moved=moved), _standing(covered, index)])
+
+
+STATES = {
+    "recorded": "đã ghi, chưa niêm phong — recorded, not yet checkpointed",
+    "checkpointed": "đã niêm phong — checkpointed",
+    "witnessed": "đã đủ bên làm chứng — witnessed",
+}
+
+
+def _standing(covered: "Covered", index: int) -> str:
+    """How far a record came, and when a witness last vouched for the book."""
+    line = f"Bản ghi {index}: {STATES[covered.state(index)]}"
+    if covered.cosigned_at is None:
+        return line
+    return f"{line}; bên làm chứng ký gần nhất / newest cosignature {covered.cosigned_at:%d/%m/%Y %H:%M} UTC"
 
 
 def _told(traced: "Trace", communes: dict[str, str], *, moved: bool) -> list[str]:
@@ -100,8 +119,13 @@ def search(
 ) -> Answer:
     """Tìm bản ghi theo mã, chữ, tên hoặc nội dung chuyển khoản — find records."""
     from audit.queries import search as find
+    from audit.states import Coverage
 
+    covered = Coverage(session.opened).covered()
     hits = find(session.opened, " ".join(words), limit=limit)
-    rows = [[str(hit.index), hit.kind, hit.at[:10], hit.found] for hit in hits]
-    document = {"hits": [{"index": h.index, "kind": h.kind, "at": h.at, "found": h.found} for h in hits]}
-    return Answer(document, (), (("bản ghi / record", "kind", "ngày / day", "thấy / found"), rows))
+    rows = [[str(hit.index), hit.kind, hit.at[:10], covered.state(hit.index), hit.found] for hit in hits]
+    found = [
+        {"index": h.index, "kind": h.kind, "at": h.at, "state": covered.state(h.index), "found": h.found} for h in hits
+    ]
+    document = {"hits": found, "cosigned_at": covered.cosigned_at}
+    return Answer(document, (), (("bản ghi / record", "kind", "ngày / day", "state", "thấy / found"), rows))

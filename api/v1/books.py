@@ -6,49 +6,20 @@ Shared by all requests: callers that come together share a transaction only if t
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ConfigDict
 
 from api.v1.keeper import Keeper
+from audit.states import Coverage, Covered, Witnessed
 from ledger.home import Home, OpenBook
-from ledger.log.checkpoint import Checkpoint, open_checkpoint
-from ledger.log.note import NoteRejected
-from ledger.log.policy import Policy
-from ledger.signing import SignerRefused
+from ledger.log.checkpoint import Checkpoint
 from ledger.store import read
 from ledger.store.engine import reading
 from ledger.witnesses import Asked
 
 RenderPaper = Callable[[OpenBook, int], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Witnessed:
-    """The newest checkpoint with the quorum that the book's own policy asks for."""
-
-    size: int
-    note: bytes
-    at: datetime
-    """The newest cosignature on it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Covered:
-    """How far the book is signed, and how far it is witnessed; records below are in that state."""
-
-    checkpointed: int
-    witnessed: int = 0
-    cosigned_at: datetime | None = None
-
-    def state(self, index: int) -> str:
-        """`recorded`, `checkpointed` or `witnessed`."""
-        if index < self.witnessed:
-            return "witnessed"
-        return "checkpointed" if index < self.checkpointed else "recorded"
 
 
 class Shelf:
@@ -62,56 +33,19 @@ class Shelf:
         self.checkpoint_seconds = first.checkpoint_seconds
         self.keeper = Keeper(f"checkpointer-{self.code}", self._sign, first.checkpoint_seconds)
         self.asker = Keeper(f"witnesses-{self.code}", self._ask, first.checkpoint_seconds)
-        self._believed: tuple[str, Checkpoint] | None = None
-        self._judged: dict[str, Witnessed | None] = {}
+        self._coverage = Coverage(opened)
 
     def checkpoint(self) -> tuple[Checkpoint, str] | None:
-        """The newest checkpoint with its note; None before the first.
-
-        Verified against the pinned key, so that no row slipped into the table makes a record «checkpointed».
-        Raises SignerRefused(FOREIGN_NOTE).
-        """
-        with reading(self.opened.engine) as db:
-            note = read.newest_checkpoint(db, self.code)
-        if note is None:
-            return None
-        if self._believed is None or self._believed[0] != note:
-            try:
-                believed, _ = open_checkpoint(note.encode(), self.opened.vkey)
-            except NoteRejected as error:
-                raise SignerRefused("FOREIGN_NOTE", "the newest checkpoint kept is not signed by this book") from error
-            self._believed = (note, believed)
-        return self._believed[1], note
+        """The newest checkpoint with its note; None before the first. Raises SignerRefused(FOREIGN_NOTE)."""
+        return self._coverage.checkpoint()
 
     def witnessed(self) -> Witnessed | None:
         """The newest checkpoint that enough witnesses have signed; None while there is none."""
-        policy = self.opened.witnesses.policy()
-        if policy is None:
-            return None
-        judged: dict[str, Witnessed | None] = {}
-        with reading(self.opened.engine) as db:
-            for size, note in read.cosigned_checkpoints(db, self.code):
-                known = self._judged[note] if note in self._judged else self._judge(policy, size, note)
-                judged[note] = known
-                if known is not None:
-                    break
-        self._judged = judged
-        return next((known for known in judged.values() if known is not None), None)
-
-    def _judge(self, policy: Policy, size: int, note: str) -> Witnessed | None:
-        try:
-            judged = policy.judge(note.encode(), self.opened.vkey)
-        except NoteRejected:
-            return None  # of a key that was replaced, or tampered with: the audit's business
-        if not judged.quorum or judged.newest_at is None:
-            return None
-        return Witnessed(size, note.encode(), datetime.fromtimestamp(judged.newest_at, UTC))
+        return self._coverage.witnessed()
 
     def covered(self) -> Covered:
         """How far the book is signed and witnessed."""
-        newest, witnessed = self.checkpoint(), self.witnessed()
-        size = 0 if newest is None else newest[0].size
-        return Covered(size) if witnessed is None else Covered(size, witnessed.size, witnessed.at)
+        return self._coverage.covered()
 
     def _sign(self) -> tuple[Checkpoint, bytes]:
         signed = self.opened.checkpointer.run()

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import BeforeValidator
 
 from api.problems import Refused, problem_of
-from api.v1.books import AllShelves, BookQuery, Covered, Shelf
+from api.v1.books import AllShelves, BookQuery, Shelf
 from api.v1.keeper import CheckpointLate
 from api.v1.numbers import Index, decimal
 from api.v1.reading import read_body, requests_of
 from api.words import DoorReason
+from audit.states import Covered
 from ledger.book import Recorded
 from ledger.days import to_instant
 from ledger.record import leaf_of
