@@ -168,8 +168,8 @@ def canonical(data: bytes, most: int = MAX_RECORD) -> Any:
 
 
 def shaped(value: Any, shape: Any) -> bool:
-    """Whether a value has a shape: a pattern for text, a least number, a type, [shape] for a list of such, {name: shape}
-    for an object with just these fields, of which those named with a ? may be absent."""
+    """Whether a value has a shape: a pattern for text, a least number, a type, [shape] for a list, {name: shape} for
+    an object with just these fields, of which those named with a ? may be absent."""
     if isinstance(shape, str):
         return isinstance(value, str) and re.fullmatch(shape, value, re.DOTALL) is not None
     if isinstance(shape, int):
@@ -422,13 +422,13 @@ def read_record(body: bytes) -> Json:
     return record  # type: ignore[no-any-return]
 
 
-# root → (+1 held in the purpose view, -1 held in the place view, 0 not held; view; has a code): docs/format.md, "Accounts
-# and the two views"
+# root → (+1 held in the purpose view, -1 held in the place view, 0 not held; view; has a code): docs/format.md,
+# "Accounts and the two views"
 ACCOUNTS: dict[str, tuple[int, str, bool]] = {
     **dict.fromkeys(["donors", "senders", "interest", "brought", "exchange-purpose"], (0, "purpose", False)),
     **dict.fromkeys(["used", "costs"], (0, "purpose", True)),
     **dict.fromkeys(
-        ["suspense", "mistaken", "fund", "allocated", "ordered", "handed", "shortfall"], (1, "purpose", True)
+        ("suspense", "mistaken", "fund", "allocated", "ordered", "handed", "shortfall"), (1, "purpose", True)
     ),
     **dict.fromkeys(["outside", "exchange-place"], (0, "place", False)),
     **dict.fromkeys(["bank", "cash", "stock", "transit", "advance"], (-1, "place", True)),
@@ -458,7 +458,7 @@ class Fold:
 
     def __init__(self) -> None:
         self.balances: dict[tuple[str, str], int] = {}
-        self.kinds, self.unknown = set(KINDS.split()), {}  # type: Set[str], Dict[str, int]
+        self.kinds, self.unknown = set(KINDS.split()), {}  # type: set[str], dict[str, int]
 
     def take(self, record: Json) -> None:
         index, kind, moved = record["index"], record["entry"]["kind"], Counter()  # type: int, str, Counter
@@ -593,7 +593,7 @@ class Tiles:
     def bodies(self, size: int) -> Iterator[tuple[int, bytes]]:
         """Every record with its index; what is missing is found and ends the reading."""
         for first in range(0, size, 256):
-            width, entries, place = min(256, size - first), [], 0  # type: int, List[bytes], int
+            width, entries, place = min(256, size - first), [], 0  # type: int, list[bytes], int
             found = self._tile("entries", first // 256, width, 256 * (2 + MAX_RECORD))
             if found is None:
                 self._report.add("RECORD_MISSING", f"thiếu bản ghi từ đây — records are missing from {first} on", first)
@@ -650,7 +650,7 @@ def check_links(record: Json, index: int, previous: str, before: Json, report: R
 def check_tiles(folder: Path, asked: Asked, report: Report) -> None:
     """Rule 9, and with it rules 4 to 8 for every record."""
     # What the notes say is not believed yet: whose signature they need is known when the records have named the keys.
-    (pinned, policy, since, _), notes = asked, {}  # type: Asked, Dict[str, Checkpoint]
+    (pinned, policy, since, _), notes = asked, {}  # type: Asked, dict[str, Checkpoint]
     for name in ["checkpoint"] if policy is None else ["checkpoint", "checkpoint.witnessed"]:
         data = read_file(folder / name, 1_000_000)
         if data is not None:
@@ -845,7 +845,7 @@ def check_opening(record: Json, pinned: Key) -> None:
 
 def check_paper(data: bytes, asked: Asked, report: Report) -> None:
     """Rule 11."""
-    files, records, checkpoints = Pdf(data).files(), {}, []  # type: Dict[str, bytes], Json, List[Checkpoint]
+    files, records, checkpoints = Pdf(data).files(), {}, []  # type: dict[str, bytes], Json, list[Checkpoint]
     for name in ("book", "gift", "paper"):
         body, proof = files.get(f"{name}.record"), files.get(f"{name}.tlog-proof")
         if body is None or proof is None:
