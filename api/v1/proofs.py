@@ -43,7 +43,7 @@ def find(
         "state": shelf.covered().state(found.index),
         "explained_by": found.explained_by,
         "waiting": {"minor": found.waiting_minor, "unit": wanted.amount.unit},
-        "proof": found.proof.decode("ascii"),
+        "proof": found.proof.decode(),
     }
     return Response(msgspec.json.encode(answer), media_type="application/json", headers={"Cache-Control": "no-store"})
 
