@@ -32,6 +32,7 @@ COMMANDS = (
     *("bundle", "qr", "witness init", "witness watch", "witness serve", "witness use"),
     *("find", "dispute"),
     *("migrate", "bench"),
+    *("timestamp add", "timestamp now"),
     *("key passphrase", "key rotate", "key destroy", "backup", "restore", "close"),
 )
 FOUNDATIONS = [

@@ -149,7 +149,7 @@ def test_a_locked_key_records_and_does_not_sign(sealed_world: World) -> None:
     sealed_world.open.checkpointer.run()
     state = (sealed_world.home.path / "keys/hp/signer.json").read_bytes()
     for passphrase, reason in ((None, "KEY_LOCKED"), ("falsch", "PASSPHRASE_WRONG")):
-        home = Home(sealed_world.home.path, clock=sealed_world.clock, passphrase=lambda said=passphrase: said)
+        home = Home(sealed_world.home.path, clock=sealed_world.clock, passphrase=iter([passphrase] * 9).__next__)
         world = World(home, home.open_book("hp"), sealed_world.clock, None)
         world.say("place_opened", place=f"cash:TM{reason[0]}", name="Quỹ", currency="VND")
         assert refused(home) == reason

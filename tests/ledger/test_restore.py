@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import ledger.restore
+from api.v1.keeper import Keeper
 from audit.findings import FindingKind
 from ledger.entries.book import Restored
 from ledger.home import Home
@@ -18,6 +19,7 @@ from ledger.refusals import Reason, Rejected
 from ledger.restore import PutBack, RestoreRefused, restore
 from ledger.signing import SignerRefused
 from ledger.store import read
+from ledger.store.append import append
 from ledger.store.engine import reading
 from tests.audits import check_book
 from tests.conftest import fresh_database
@@ -86,6 +88,25 @@ def test_lost_records_come_back_byte_for_byte(lost: tuple[World, list[bytes]]) -
     check_book(world, allow=LOST)
 
 
+def test_the_server_signs_nothing_over_an_old_copy(lost: tuple[World, list[bytes]]) -> None:
+    """Its thread is told so at its first run, before any signature, and goes on once the records are back."""
+    world, published = lost
+    memory = (world.home.path / "keys/hp/signer.json").read_bytes()
+    keeper = Keeper("hp", world.open.checkpointer.run, 3600)
+    keeper.start()
+    try:
+        with pytest.raises(SignerRefused, match="ROLLED_BACK"):
+            keeper.wait()
+        with reading(world.open.engine) as db:
+            assert read.newest_checkpoint(db, "hp") is None
+        assert (world.home.path / "keys/hp/signer.json").read_bytes() == memory
+        put_back(world, published[size(world) :])
+        assert keeper.wait()[0].size == len(published) + 1
+    finally:
+        keeper.stop()
+    check_book(world, allow=LOST)
+
+
 def changed(body: bytes) -> bytes:
     document = canonical.parse(body)
     assert isinstance(document, dict)
@@ -133,7 +154,7 @@ def test_a_crash_leaves_none_or_all_of_it(lost: tuple[World, list[bytes]]) -> No
     def crash(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    real = ledger.restore.append
+    real = append
 
     def append_then_crash(*given: object, **named: object) -> None:
         real(*given, **named)  # type: ignore[arg-type]

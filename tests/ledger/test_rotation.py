@@ -3,6 +3,7 @@
 Without these a crash would leave a book that nobody can sign, or two keys that both can.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from ledger.book import Book
 from ledger.entries.book import KeyReplaced
 from ledger.home import Home
 from ledger.log.checkpoint import open_checkpoint
-from ledger.log.note import VerifierKey
+from ledger.log.note import SigningKey, VerifierKey
 from ledger.log.replacement import sign, statement
 from ledger.record import decode
 from ledger.refusals import Reason, Rejected
@@ -168,7 +169,7 @@ STEPS: tuple[tuple[Any, str], ...] = (
     (Book, "record"),
     (ledger.checkpointer, "keep_checkpoint"),
     (ledger.checkpointer.Checkpointer, "hand_over"),
-    (ledger.signing.os, "link"),
+    (os, "link"),
     (Path, "replace"),  # of a temporary file; of the key itself
     (ledger.signing, "sync_folder"),
     (ledger.signing, "_destroy"),
@@ -316,7 +317,7 @@ def test_a_commit_nobody_heard_of_is_found_again(sqlite_world: World) -> None:
 
 def test_a_replacement_needs_both_signatures(sqlite_world: World) -> None:
     """The old one must have signed, and over this very statement; at the door nobody replaces a key at all."""
-    key, other = sqlite_world.open.signer.key(), keyfile.SigningKey.from_seed(sqlite_world.open.vkey.name, bytes(32))
+    key, other = sqlite_world.open.signer.key(), SigningKey.from_seed(sqlite_world.open.vkey.name, bytes(32))
     text = statement(key.name, key.vkey, other.vkey, compromised=False)
     asked = {
         "compromised": False,
