@@ -133,7 +133,8 @@ class FindingKind(StrEnum):
     IMPORT_INCOMPLETE = "IMPORT_INCOMPLETE"
     """Lines of a statement are not recorded yet (index: the statement)."""
     DAYS_UNCOVERED = "DAYS_UNCOVERED"
-    """Days of a place between two statements are in neither (index: the later statement)."""
+    """Days of a place between two statements are in neither (index: the later statement); asked for completeness, also
+    those between its first movement and its first statement."""
     STATEMENTS_DO_NOT_CHAIN = "STATEMENTS_DO_NOT_CHAIN"
     """A statement does not open with what the one before closed with (index: the later one)."""
     SHORTFALL_OPEN = "SHORTFALL_OPEN"
@@ -149,9 +150,11 @@ class FindingKind(StrEnum):
     NOT_ON_STATEMENT = "NOT_ON_STATEMENT"
     """A record moves a bank account on a covered day, and no statement line shows it (index)."""
     STATEMENT_BALANCE_DIFFERS = "STATEMENT_BALANCE_DIFFERS"
-    """The place account on a day is not what the bank's statement says (account, index: the statement)."""
+    """By the day money moved, the place account is not what the bank's statement opens or closes with (account, index:
+    the statement); told where a difference begins, and where it becomes another."""
     PLACE_UNCOVERED = "PLACE_UNCOVERED"
-    """A bank account moved on days that no statement covers (account)."""
+    """A bank account moved on days that no statement covers, or holds a balance brought over and has no statement
+    (account)."""
     DISPUTE_OPEN = "DISPUTE_OPEN"
     """A dispute waits for its answer, still in time (index)."""
     DISPUTE_OVERDUE = "DISPUTE_OVERDUE"
