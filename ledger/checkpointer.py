@@ -34,9 +34,9 @@ class Checkpointer:
         self._keys = keys
 
     def run(self, restart: bytes | None = None) -> tuple[Checkpoint, bytes]:
-        """Signs the book as it is committed now; returns the checkpoint and its note.
+        """Signs the book as it is committed now; returns the checkpoint and its note as it is kept.
 
-        Signing an unchanged book again gives the same bytes. A signer whose state is lost starts again only from
+        Signing an unchanged book again gives the same bytes, and what witnesses have said of it since. A signer whose state is lost starts again only from
         `restart`, the newest checkpoint that somebody kept; a state that is there is never replaced.
 
         Raises SignerRefused with reason ROLLED_BACK, FORKED, ROW_WITHOUT_MAC, LEAF_DIFFERS, LINK_DIFFERS,
@@ -52,7 +52,9 @@ class Checkpointer:
             note = self._signer.sign(after)
             with writing(self._engine) as db:
                 keep_checkpoint(db, self._book, after.size, note.decode())
-        return Checkpoint(after.origin, after.size, after.root), note
+                # Where a key was just replaced, the one kept has the old key's line as well.
+                kept = read.checkpoint_at(db, self._book, after.size)
+        return Checkpoint(after.origin, after.size, after.root), (kept or note.decode()).encode()
 
     def check(self, state: SignerState) -> None:
         """Compares the book with what the key remembers as `run` does, and signs nothing. The caller holds the turn."""

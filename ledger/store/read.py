@@ -126,6 +126,12 @@ def newest_checkpoint(db: Connection, book: str) -> str | None:
     return _cosigned(db, book, db.execute(query).first())
 
 
+def checkpoint_at(db: Connection, book: str, size: int) -> str | None:
+    """The signed note of a size, with its cosignatures."""
+    t = tables.checkpoints
+    return _cosigned(db, book, db.execute(select(t).where(t.c.book == book, t.c.size == size)).first())
+
+
 def checkpoint_covering(db: Connection, book: str, index: int) -> str | None:
     """The oldest checkpoint that covers a record, with its cosignatures: documents made again from it are the
     same bytes once every witness has signed."""
