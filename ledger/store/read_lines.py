@@ -54,8 +54,8 @@ def explained_lines(db: Connection, book: str, limit: int) -> list[tuple[int, st
 
 
 def incoming_lines(db: Connection, book: str, mark: str, place: str, unit: str, minor: int) -> list[int]:
-    """The records that took a line whose key begins with `mark` (ledger/spool.py) and brought just this into the place
-    from outside."""
+    """The records that took a line whose key begins with `mark` (ledger/spool.py) and brought just this into the
+    place."""
     r, p = tables.registers, tables.postings
     query = (
         select(r.c.index)
@@ -65,7 +65,6 @@ def incoming_lines(db: Connection, book: str, mark: str, place: str, unit: str, 
             r.c.register == "line",
             r.c.key >= mark,
             r.c.key < mark[:-1] + chr(ord(mark[-1]) + 1),
-            p.c.source == "outside",
             p.c.destination == place,
             p.c.unit == unit,
             p.c.minor == minor,

@@ -357,6 +357,16 @@ def test_statements_cut_inside_a_day_and_overlapping(book: World, tmp_path: Path
     assert place["balance_checks"]["differ"] == 0
 
 
+def test_a_statement_that_goes_on_where_another_was_cut_inside_a_day(book: World, tmp_path: Path) -> None:
+    """The noon balance is the bank's, and no day of the book ends with it: that is nobody's fault."""
+    take(book, tmp_path / "noon.csv", [line(2, 1, 1), line(3, 500, 2)])
+    take(book, tmp_path / "rest.csv", [line(3, 50, 3), line(7, 9, 4)], opening=501)
+    explain_all(book)
+    report = complete(book)
+    assert said(report) == []
+    assert place_of(report)["balance_checks"] == {"made": 2, "differ": 0}
+
+
 def test_statements_typed_from_paper_count_as_any_other(book: World, tmp_path: Path) -> None:
     """A bank that gives only paper must not leave its days uncovered for ever."""
     take(book, tmp_path / "paper.csv", [line(3, 500, 1)], taken="paper")
