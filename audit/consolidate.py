@@ -235,7 +235,7 @@ def _place_of_use(entry: Delivered) -> Cell:
 # One visit
 
 
-class Reason(StrEnum):
+class LeftOut(StrEnum):
     """Why a source is left out."""
 
     SOURCE_UNAVAILABLE = "SOURCE_UNAVAILABLE"
@@ -262,7 +262,7 @@ class Visit:
 
     address: str
     origin: str | None = None
-    left_out: Reason | None = None
+    left_out: LeftOut | None = None
     detail: str = ""
     report: Report | None = None
     figures: Figures = field(default_factory=Figures)
@@ -294,10 +294,15 @@ class _Before:
     size: int = 0
 
 
-def _encode(figures: Figures, state: bytes, origin: str) -> bytes:
-    checkpoint = read_saved(state, origin=origin).checkpoint
+class _Noted(msgspec.Struct):
+    checkpoint: str
+    """The one field of a saved audit (audit/saved.py) that is needed here; the others are passed over."""
+
+
+def _encode(figures: Figures, state: bytes) -> bytes:
+    checkpoint = msgspec.json.decode(state.partition(b"\n")[2], type=_Noted).checkpoint
     said = {"checkpoint": checkpoint, "figures": figures.to_saved()}
-    rest = msgspec.json.encode(said, order="deterministic") + b"\n" + state
+    rest = msgspec.json.encode(said) + b"\n" + state
     return msgspec.json.encode(_Head(FORMAT, sha256(rest).hexdigest())) + b"\n" + rest
 
 
@@ -341,9 +346,9 @@ def visit(
         if source is None or origin is None or found.left_out is not None:
             yield found
         elif origins[origin] > 1:
-            yield Visit(found.address, origin, Reason.ORIGIN_TWICE, "several sources say that they are this book")
+            yield Visit(found.address, origin, LeftOut.ORIGIN_TWICE, "several sources say that they are this book")
         elif not policy.log_key(origin):
-            yield Visit(found.address, origin, Reason.NOT_PINNED, "no log line of the policy names this origin")
+            yield Visit(found.address, origin, LeftOut.NOT_PINNED, "no log line of the policy names this origin")
         else:
             yield _visit(found.address, source, note, _key(policy, origin, note), policy, load(origin), at)
 
@@ -355,9 +360,9 @@ def _open(address: str | Path) -> tuple[Visit, TilesSource | None, bytes]:
         _, note, _ = next(source.checkpoints())
         return Visit(name, parse_checkpoint(split_note(note)[0]).origin), source, note
     except SourceUnavailable as error:
-        return Visit(name, None, Reason.SOURCE_UNAVAILABLE, str(error)), None, b""
+        return Visit(name, None, LeftOut.SOURCE_UNAVAILABLE, str(error)), None, b""
     except NoteRejected as error:
-        return Visit(name, None, Reason.NOTE_REJECTED, str(error)), None, b""
+        return Visit(name, None, LeftOut.NOTE_REJECTED, str(error)), None, b""
 
 
 def _key(policy: Policy, origin: str, note: bytes) -> VerifierKey:
@@ -396,20 +401,20 @@ def _visit(
             observe=lambda index, _, leaf, record: figures.take(index, leaf, record, source.body),
         )
     except SourceUnavailable as error:
-        return Visit(address, origin, Reason.SOURCE_UNAVAILABLE, str(error))
+        return Visit(address, origin, LeftOut.SOURCE_UNAVAILABLE, str(error))
     except (StateRejected, NoteRejected) as error:
-        return Visit(address, origin, Reason.STATE_REJECTED, str(error))
+        return Visit(address, origin, LeftOut.STATE_REJECTED, str(error))
     if report.whole and report.state is not None:
-        state = _encode(figures, report.state, origin)
-        return Visit(address, origin, None, "", report, figures, before.size, state)
+        left = _encode(figures, report.state)
+        return Visit(address, origin, None, "", report, figures, before.size, left)
     fork = None if before.checkpoint is None else _fork(before.checkpoint, note, source, key)
     kinds = report.kinds()
     if fork is not None or FindingKind.FORKED in kinds:
-        reason, detail = Reason.FORKED, "its key has signed another history than at the last visit"
+        reason, detail = LeftOut.FORKED, "its key has signed another history than at the last visit"
     elif FindingKind.ROLLED_BACK in kinds:
-        reason, detail = Reason.ROLLED_BACK, "it shows less than was signed before"
+        reason, detail = LeftOut.ROLLED_BACK, "it shows less than was signed before"
     else:
-        reason, detail = Reason.BROKEN, "the audit found something broken"
+        reason, detail = LeftOut.BROKEN, "the audit found something broken"
     return Visit(address, origin, reason, detail, report, since=before.size, fork=fork)
 
 

@@ -195,13 +195,18 @@ def run_pass(
         _resume(resumed.saved, log, fold, keys, witnesses, found)
         whole.resume(resumed.saved.days)
         older = _Older(resumed, log, keys, witnesses, fetch_body, found)
-        for signed in before:
-            older.hold_kept(signed)
-        for signed in notes:
-            older.hold_own(signed)
         if not checkpoints:
             detail = f"the saved audit covers {start} records, no checkpoint here does"
             found.add(FindingKind.ROLLED_BACK, detail, index=start)
+        try:
+            for signed in before:
+                older.hold_kept(signed)
+            for signed in notes:
+                older.hold_own(signed)
+        except SourceUnavailable:
+            # A log that was set back has no tree of the saved size to prove older ones from; that much is said.
+            if checkpoints:
+                raise
         log.meet()
     rest = iter(records)
     # A page ends where a checkpoint stands, so that what the records say by then is known when it is judged.

@@ -17,6 +17,7 @@ from typing import Any, get_args
 import pytest
 
 from audit.checks_bundle import BundleReason
+from audit.consolidate import GrantKind, LeftOut
 from audit.findings import FindingKind
 from ledger.entries.union import KINDS
 from ledger.record import decode, leaf_of
@@ -112,10 +113,13 @@ def test_every_reason_finding_and_kind_stands_in_its_page() -> None:
     """The generated tables leave nothing out, and the parts written by hand name nothing that does not exist."""
     assert {f"`{reason}`" for reason in Reason} <= set(re.findall(r"`[A-Z_]+`", text_of("accountant.md")))
     assert {f"`{kind}`" for kind in FindingKind} <= set(re.findall(r"`[A-Z_]+`", text_of("auditor.md")))
+    assert {f"`{why}`" for why in (*LeftOut, *GrantKind)} <= set(re.findall(r"`[A-Z_]+`", text_of("department.md")))
     assert set(re.findall(r"^#### `(\w+)`", text_of("format.md"), re.MULTILINE)) == set(KINDS)
     known = {*Reason, *FindingKind, "GET", "COMMIT_UNKNOWN", "SCHEMA_OLD", "SOVANG_HOME", "SOVANG_DATABASE_URL"}
     known |= {
         *get_args(BundleReason),
+        *LeftOut,
+        *GrantKind,
         "NO_STATE",
         "NO_KEY",
         "KEY_LOCKED",

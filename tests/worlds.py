@@ -58,10 +58,12 @@ class World:
     numbers: int = field(default=0)
 
     @classmethod
-    def create(cls, path: Path, database: str | None, *, seed: str = "sovang", **options: Any) -> "World":
+    def create(
+        cls, path: Path, database: str | None, *, seed: str = "sovang", code: str = "hp", **options: Any
+    ) -> "World":
         clock = Clock()
         home = Home(path, database_url=database, clock=clock, random_bytes=Randomness(seed))
-        opened = home.create_book("hp", "Quỹ Bảo trợ trẻ em Hải Phòng", by="admin", **options)
+        opened = home.create_book(code, "Quỹ Bảo trợ trẻ em Hải Phòng", by="admin", **options)
         world = cls(home, opened, clock, database)
         for entry in FOUNDATIONS:
             world.say(**entry)
@@ -71,9 +73,7 @@ class World:
         """Records one entry by `ke-toan`; raises Rejected."""
         return self.open.requests.submit([{"entry": {"kind": kind, **fields}}], "ke-toan")[0]
 
-    def gift(
-        self, minor: int = 500_000, fund: str = "sua", name: str = "Nguyễn Thị Hoà", **fields: Any
-    ) -> Recorded:
+    def gift(self, minor: int = 500_000, fund: str = "sua", name: str = "Nguyễn Thị Hoà", **fields: Any) -> Recorded:
         """A gift into the bank account, outside any statement."""
         asked = {
             "place": "bank:VCB",
