@@ -347,7 +347,6 @@ class Asked(NamedTuple):
 
 
 def finish(checkpoint: Checkpoint, asked: Asked, report: Report, *cannot: str, **facts: Any) -> None:
-    """The end of every check of a single file: the witnesses, and what the file says and cannot show."""
     right = asked.policy is None or asked.policy.times(checkpoint)[0]
     need(right, "NOT_WITNESSED", "chưa đủ bên làm chứng — not signed by the quorum of the policy")
     report.size, report.root = checkpoint.size, checkpoint.root.hex()
@@ -617,7 +616,6 @@ def hashes_of(lines: list[str]) -> list[bytes]:
 
 
 def proven(body: bytes, index: int, path: list[bytes], checkpoint: Checkpoint) -> Json:
-    """The record of these bytes, shown to be in the log at its own index."""
     need(index < checkpoint.size, "PROOF_FAILED", "chỉ số vượt số bản ghi — the index is beyond the size", index)
     root = climb([sha256(b"\x00", body)], index, checkpoint.size - 1, path)
     need(root == [checkpoint.root], "PROOF_FAILED", "không dẫn tới gốc đã ký — the proof leads to another root", index)
@@ -710,22 +708,25 @@ TRACE = {"amount": AMOUNT, "fund": str, "held": [{"account": str, **PART}], "ref
 TRACE["uses"] = [{"index": 0, **PART}]
 BUNDLE = {"checkpoint": str, "format": "sovang-bundle/1", "gift": {"index": 0, "part?": 0}, "trace": TRACE}
 BUNDLE.update({"openings": {"name?": {"r": HASH, "value": str}}, "records": [{"path": [str], "record": str}]})
-WAYS, SINKS = ("fund:", "allocated:", "ordered:", "handed:", "shortfall:", "exchange-purpose"), ("used:", "costs:")
+WAYS, SINKS = ("fund:", "allocated:", "ordered:", "handed:", "shortfall:"), ("used:", "costs:")
 GIVERS = ("donors", "interest", "brought")
 
 
-def reached_from(start: str, records: Iterable[Json]) -> set[tuple[str, int]]:
-    """All (account, 0) that postings of these records lead to; an exchange is one of its own in every record."""
-    steps: dict[tuple[str, int], list[tuple[str, int]]] = {}
+def stop(account: str, unit: str, index: int) -> str:
+    """An account and unit as a stop on a way; an exchange, where money becomes goods, is one stop in each record."""
+    end = index if account == "exchange-purpose" else unit if account.startswith(WAYS) else ""
+    return f"{account} {end}" if end != "" else ""
+
+
+def reached_from(start: str, records: Iterable[Json]) -> set[str]:
+    steps: dict[str, list[str]] = {}
     for record in records:
-        for posting in record["postings"]:
-            ends = [posting["source"], posting["destination"]]
-            if all(account.startswith(WAYS) for account in ends):
-                source, end = ((name, record["index"] if name == WAYS[-1] else 0) for name in ends)
-                steps.setdefault(source, []).append(end)
-    reached, waiting = {(start, 0)}, [(start, 0)]
+        for p in record["postings"]:
+            ends = [stop(p[side], p["amount"]["unit"], record["index"]) for side in ("source", "destination")]
+            steps.setdefault(ends[0], []).append(ends[1])
+    reached, waiting = {start}, [start]
     while waiting:
-        fresh = set(steps.pop(waiting.pop(), [])) - reached
+        fresh = set(steps.pop(waiting.pop(), [])) - reached - {""}
         reached |= fresh
         waiting += fresh
     return reached
@@ -770,16 +771,16 @@ def check_bundle(data: bytes, asked: Asked, report: Report) -> None:
     total = sum(item["minor"] for item in told) + trace["refunded_minor"]
     right = total == amount["minor"] and all(item["unit"] == amount["unit"] for item in told)
     need(right, "SUM_DIFFERS", f"cộng không khớp — {total} is accounted for of {amount['minor']}")
-    reached = reached_from(f"fund:{fund}", records)
+    reached = reached_from(stop(f"fund:{fund}", amount["unit"], 0), records)
     for use in trace["uses"]:
-        sources: set[tuple[str, int]] = set()
+        sources = set[str]()
         record = by_index.get(use["index"], {"postings": []})
         used = [p for p in record["postings"] if p["destination"].startswith(SINKS)]
         for unit, minor in (use["goods"] or {use["unit"]: use["minor"]}).items():
             some = [p for p in used if p["amount"]["unit"] == unit]
             right = some and sum(p["amount"]["minor"] for p in some) >= minor
             need(right, "USE_NOT_SHOWN", f"không có trong gói — it does not use {minor} {unit}", use["index"])
-            sources |= {(p["source"], use["index"] if p["source"] == WAYS[-1] else 0) for p in some}
+            sources |= {stop(p["source"], unit, use["index"]) for p in some}
         need(sources & reached, "NO_PATH", "không có đường từ nguồn tới lần dùng — no way leads there", use["index"])
     name = opened_name(bundle["openings"], donor, wanted=True) if bundle["openings"] else None
     finish(checkpoint, asked, report, USES, **trace, gift=gift["index"], part=part, name=name)
@@ -824,9 +825,8 @@ def check_qr(data: bytes, asked: Asked, report: Report) -> None:
     check_proof(proof, asked._replace(record=record), report)
 
 
-# A single file is known by its first bytes.
 FORMS: dict[bytes, Any] = {b"%PDF-": check_paper, b"SV1:": check_qr, b"c2sp.org/tlog-proof": check_proof}
-FORMS |= {b'{"checkpoint":': check_bundle, b'{"format":': check_fork}
+FORMS |= {b'{"checkpoint":': check_bundle, b'{"format":': check_fork}  # a file is known by its first bytes
 VERDICTS = (
     "TỐT: không thấy điều gì sai. — GOOD: nothing wrong was found.",
     "SAI: có điều không đúng. — WRONG: something was found.",
