@@ -1,7 +1,8 @@
 """Speed as ratios: ours and a reference take turns in one run, so that a slow minute slows both.
 
 A ratio is the reference's time over ours, for the same bytes (1.0 = as fast as the bare thing). `floor` is what
-we hold ourselves to; for memory it is a ceiling. Absolute times say something about this machine only.
+we hold ourselves to. Where ours is set against ours (memory, one proof, an audit that goes on) the ratio is ours over
+the reference, and `floor` a ceiling. Absolute times say something about this machine only.
 """
 
 import csv
@@ -11,13 +12,17 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from audit.checks_log import check_log
 from audit.database import verify_home
+from audit.queries import prove, write_tiles
+from audit.verify import verify_tiles
 from ledger.book import Draft
 from ledger.days import day_of, to_instant
 from ledger.home import Home, OpenBook
@@ -32,7 +37,7 @@ BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One line of the report: times in microseconds a record, or megabytes for memory."""
+    """One line of the report; `unit` is that of ours and of the reference."""
 
     name: str
     what: str
@@ -189,10 +194,8 @@ _TEMPLATE = (
 
 def verify_memory() -> Result:
     """Peak memory of the log check at 1M records against that at 100k, each in a process of its own."""
-    large, small = _peak(1_000_000), _peak(100_000)
-    ratio = large / small
     what = "peak memory of the log check, 1M records / 100k records (a ceiling)"
-    return Result("verify_memory", what, "MB", round(large, 1), round(small, 1), round(ratio, 3), 1.1, ratio <= 1.1)
+    return _ceiling("verify_memory", what, "MB", _peak(1_000_000), _peak(100_000), 1.1)
 
 
 def _peak(count: int) -> float:
@@ -203,6 +206,163 @@ def _peak(count: int) -> float:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     return int(done.stdout) / 1024
+
+
+class _Month(_Fixture):
+    """A book as it grows in use: statements with a gift a line, allocations, orders, payments, deliveries."""
+
+    def __init__(self) -> None:
+        self._folder = TemporaryDirectory()
+        folder = Path(self._folder.name)
+        super().__init__(folder)
+        for entry in (
+            {
+                "kind": "programme_opened",
+                "programme": "P",
+                "name": "P",
+                "activities": [{"activity": "A", "name": "A"}],
+                "from_on": "2021-01-01",
+                "to_on": "2099-12-31",
+            },
+            {
+                "kind": "communes_listed",
+                "programme": "P",
+                "communes": [{"commune": _COMMUNE, "name": "C", "province": "31"}],
+            },
+        ):
+            self.opened.requests.submit([{"entry": entry}], "bench")
+        self.tiles = folder / "tiles"
+        self._random = Random("bench")
+
+    def grow(self, size: int) -> None:
+        """Records batches of 1,000 until there are `size` records, then signs and publishes them."""
+        while (start := self.size()) < size:
+            entries = list(self._batch(start))[: size - start]
+            make = self.opened.requests.draft
+            drafts = [make(e, f"bench/{start + n}", canonical.encode(e)) for n, e in enumerate(entries)]
+            self.opened.book.record(drafts, "bench")
+        self.opened.checkpointer.run()
+        write_tiles(self.opened, self.tiles)
+
+    def size(self) -> int:
+        """How many records there are."""
+        with reading(self.opened.engine) as db:
+            head = read.head(db, self.opened.code)
+        return 0 if head is None else head.size
+
+    def _batch(self, start: int) -> Iterator[dict[str, Any]]:
+        day, gifts, uses = self.day.isoformat(), 919, 20
+        code = f"b-{start}"
+        line = {"place": "bank:B", "fund": "f", "received_on": day, "parts": [], "statement": start}
+        total = gifts * 50_000
+        opening = start // BATCH * total
+        yield {
+            "kind": "statement_imported",
+            "place": "bank:B",
+            "sha256": sha256(code.encode()).hexdigest(),
+            "taken": "file",
+            "format": "csv",
+            "currency": "VND",
+            "from_on": day,
+            "to_on": day,
+            "lines": gifts,
+            "new_lines": gifts,
+            "in_minor": total,
+            "out_minor": 0,
+            "opening_minor": opening,
+            "closing_minor": opening + total,
+            "control": "printed",
+        }
+        for number in range(gifts):
+            yield line | {
+                "kind": "gift_received",
+                "amount": {"minor": 50_000, "unit": "VND"},
+                "donor": {"private": {"name": "Nguyen Van An"}},
+                "line": f"{self._random.randbytes(16).hex()}-{number}",
+            }
+        paid = {"minor": 40_000, "unit": "VND"}
+        for number in range(uses):
+            order = f"{code}-{number}"
+            handed = {"amount": paid, "holder": "h", "order": order}
+            yield {
+                "kind": "allocated",
+                "activity": "A",
+                "allocated_on": day,
+                "allocation": order,
+                "amount": paid,
+                "communes": [_COMMUNE],
+                "decision_sha256": "0" * 64,
+                "fund": "f",
+            }
+            yield {
+                "kind": "payment_ordered",
+                "allocation": order,
+                "amount": paid,
+                "order": order,
+                "ordered_on": day,
+                "payee": {"holder": "h", "payee_kind": "commune"},
+                "place": "bank:B",
+            }
+            yield handed | {"kind": "money_advanced", "paid_on": day, "place": "bank:B", "parts": []}
+            yield {
+                "kind": "delivered",
+                "allocation": order,
+                "amount": paid,
+                "delivered_on": day,
+                "fund": "f",
+                "handed": order,
+                "holder": "h",
+                "scope": {"activity": "A", "commune": _COMMUNE, "heads": 20},
+            }
+
+
+_COMMUNE = "11500@2019-01-01"
+
+
+@cache
+def _month(size: int) -> _Month:
+    """A book of this size; made once for all the benches of a run, gone with the process."""
+    month = _Month()
+    month.grow(size)
+    return month
+
+
+def proof(large: int = 1_000_000, small: int = 10_000, rounds: int = 200) -> Result:
+    """One inclusion proof out of a large book against one out of a small one, the database's cache empty."""
+    ours = reference = 0.0
+    draw = Random("proof")
+    books = (_month(large), _month(small))
+    for _ in range(rounds):
+        for book, size in zip(books, (large, small), strict=True):
+            index = draw.randrange(size)
+            book.opened.engine.dispose()
+            book.size()  # connects
+            spent = _timed(lambda b=book, i=index: prove(b.opened, i))  # type: ignore[misc]
+            if book is books[0]:
+                ours += spent
+            else:
+                reference += spent
+    what = f"one inclusion proof of {large:,} records / of {small:,} (a ceiling)"
+    return _ceiling("proof", what, "us", ours * 1e6 / rounds, reference * 1e6 / rounds, 3.0)
+
+
+def incremental(large: int = 1_000_000, new: int = 1_000) -> Result:
+    """An audit of new records that goes on from a saved one, and is saved again, against the full audit."""
+    month = _month(large)
+    full = verify_tiles(month.tiles, month.opened.vkey, keep_state=True)
+    month.grow(large + new)
+    on = [verify_tiles(month.tiles, month.opened.vkey, state=full.state, keep_state=True) for _ in range(3)]
+    for report in (full, *on):
+        if not report.ok or report.state is None:
+            raise AssertionError(f"the bench's own book does not verify: {report.findings[:3]}")
+    ours = min(report.seconds for report in on)
+    what = f"verify of {new:,} new records after {large:,}, from a saved state / verify of all (a ceiling)"
+    return _ceiling("incremental", what, "ms", ours * 1e3, full.seconds * 1e3, 0.02)
+
+
+def _ceiling(name: str, what: str, unit: str, ours: float, reference: float, most: float) -> Result:
+    ratio = ours / reference
+    return Result(name, what, unit, round(ours, 1), round(reference, 1), round(ratio, 4), most, ratio <= most)
 
 
 def audit(batches: int = 10) -> Result:
@@ -256,6 +416,8 @@ BENCHES: dict[str, Callable[[], Result]] = {
     "append": append,
     "verify_log": verify_log,
     "verify_memory": verify_memory,
+    "proof": proof,
+    "incremental": incremental,
     "audit": audit,
     "import": statement,
 }

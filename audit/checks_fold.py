@@ -17,12 +17,13 @@ import msgspec
 from audit.checks_complete import check_statements
 from audit.checks_keys import KeyCheck
 from audit.findings import FindingKind, Findings
-from audit.saved import SavedAudit
+from audit.saved import Kept, Rows, SavedAudit
 from ledger.accounts import AccountView, Posting, is_held, is_known, root, view_of
 from ledger.entries.base import EntryBase, Person
 from ledger.entries.book import BookOpened, KeyReplaced, WitnessesSet
 from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare, leaf_of
 from ledger.refusals import Reason, Rejected
+from ledger.registers import Key
 from ledger.replay import BalanceKey, State, fold_only, may_not_be_negative, step
 
 FetchBody = Callable[[int], bytes | None]
@@ -63,15 +64,56 @@ class FoldCheck:
         self._on_witnesses = on_witnesses
         self._table = table
         self._held: dict[str, int] = {}
+        self._old_balances, self._old_registers = Rows(), Rows()
 
-    def resume(self, saved: SavedAudit, opened: BookOpened) -> None:
-        """Goes on where a saved audit stood."""
+    def resume(self, kept: Kept, opened: BookOpened) -> None:
+        """Goes on where a saved audit stood: rows come from there when they are asked for."""
+        saved = kept.audit
         self.opened = opened
+        self._old_balances, self._old_registers = kept.balances, kept.registers
         self.state.size, self.state.leaf, self.state.at = saved.size, saved.last_leaf, saved.last_at
         self.state.zone = saved.zone
-        self.state.balances, self.balance_index = saved.of_balances()
-        self.state.registers, self.state.touched = saved.of_registers()
+        self.state.fetch_balance, self.state.fetch_register = self._saved_balance, self._saved_register
+        # What every audit looks through: balances below zero, the book's own rows, its keys, its statements.
+        self.state.balances = {(account, unit): minor for account, unit, minor in saved.negative}
+        for register in ("book", "closed-key", "statement"):
+            for _, key, value, _ in kept.registers.under(register):
+                self.state.registers[Key(register, key)] = _value(value)
         self.unknown = set(saved.unknown)
+
+    def _saved_balance(self, key: BalanceKey) -> int:
+        row = self._old_balances.find(key)
+        return 0 if row is None else int(row[2])
+
+    def _saved_register(self, key: Key) -> bytes | None:
+        row = self._old_registers.find(key)
+        return None if row is None else _value(row[2])
+
+    def load_all(self) -> None:
+        """Takes over every row of the saved audit that no record has changed since, for who compares them all."""
+        for account, unit, minor, index in self._old_balances.all():
+            if (account, unit) not in self.balance_index:
+                self.state.balances[account, unit], self.balance_index[account, unit] = minor, index
+        for register, key, value, index in self._old_registers.all():
+            if Key(register, key) not in self.state.touched:
+                self.state.registers[Key(register, key)] = _value(value)
+                self.state.touched[Key(register, key)] = index
+        # What was asked for and is not there is no row.
+        self.state.balances = {key: self.state.balances[key] for key in self.balance_index}
+        self.state.registers = {key: self.state.registers[key] for key in self.state.touched}
+
+    def kept(self, make: Callable[..., SavedAudit]) -> Kept:
+        """What the next audit goes on from; `make` is given what the rows say of themselves."""
+        state = self.state
+        balances = self._old_balances.with_rows(
+            (*key, state.balances[key], index) for key, index in self.balance_index.items()
+        )
+        registers = self._old_registers.with_rows(
+            (*key, None if (value := state.registers[key]) is None else value.decode(), index)
+            for key, index in state.touched.items()
+        )
+        negative = tuple((*key, minor) for key, minor in sorted(state.balances.items()) if minor < 0)
+        return Kept(make(balances_bytes=len(balances), negative=negative), Rows(balances), Rows(registers))
 
     def take(self, index: int, body: bytes, leaf: bytes) -> Record | BareRecord | None:
         """Replays one record; returns it, or None when it cannot be read."""
@@ -169,6 +211,10 @@ class FoldCheck:
         """What the registers and balances leave open, after the last record."""
         _balances(self.state, self._found)
         check_statements(self.state, self._found)
+
+
+def _value(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
 
 
 _SIGNS: dict[str, int] = {}

@@ -300,7 +300,7 @@ class _Noted(msgspec.Struct):
 
 
 def _encode(figures: Figures, state: bytes) -> bytes:
-    checkpoint = msgspec.json.decode(state.partition(b"\n")[2], type=_Noted).checkpoint
+    checkpoint = msgspec.json.decode(state.split(b"\n", 2)[1], type=_Noted).checkpoint
     said = {"checkpoint": checkpoint, "figures": figures.to_saved()}
     rest = msgspec.json.encode(said) + b"\n" + state
     return msgspec.json.encode(_Head(FORMAT, sha256(rest).hexdigest())) + b"\n" + rest
@@ -329,7 +329,7 @@ def _read_before(data: bytes | None, origin: str) -> _Before:
         figures = Figures.of_saved(msgspec.json.decode(kept.figures, type=_Saved))
     except (StateRejected, msgspec.MsgspecError):
         return _Before(checkpoint)
-    return _Before(checkpoint, state, figures, saved.size)
+    return _Before(checkpoint, state, figures, saved.audit.size)
 
 
 def visit(

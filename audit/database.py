@@ -276,7 +276,7 @@ def verify_connection(
     kept = [] if remembered is None else [Signed(remembered.size, remembered.root, "the signer's memory")]
     earlier = None if state is None else read_saved(state, origin=pinned.origin)
     if earlier is not None and rows is not None:
-        kept += parsed_saved(earlier, found)
+        kept += parsed_saved(earlier.audit, found)
         earlier = None
     watchers = [watch for watch in (None if rows is None else rows.observe, observe) if watch is not None]
 
@@ -285,9 +285,9 @@ def verify_connection(
             watcher(index, body, leaf, record)
 
     passed = run_pass(
-        source.records(0 if earlier is None else earlier.size),
+        source.records(0 if earlier is None else earlier.audit.size),
         parsed_checkpoints(
-            source.checkpoints(0 if earlier is None else earlier.witnessed_size),
+            source.checkpoints(0 if earlier is None else earlier.audit.witnessed_size),
             found,
             origin=pinned.origin,
             table="checkpoints",

@@ -1,13 +1,19 @@
 r"""An audit kept for the next one: `sovang verify --state FILE` reads only what came after.
 
-The file is two lines. The first names the format and holds the SHA-256 of the second:
+The first line of the file names the format and holds the SHA-256 of all that follows; then a line that says where the
+audit stood, then a line for each balance, then one for each register row:
 
-    {"format":"sovang-audit-state/1","sha256":"5e2b…"}
+    {"format":"sovang-audit-state/2","sha256":"5e2b…"}
     {"origin":"…","program":"…","size":12840,…}
+    ["bank:VCB","VND",1250000,12839]
+    ["commune","11500@2019-01-01","{\"index\":6,…}",6]
 
 It stands at a checkpoint that held, and keeps what the records up to there add up to: the waiting hashes of the tree,
 balances and registers with the record that set each, the last link, record 0, the checkpoint's note, and the
 newest one that witnesses had signed. It is written only by an audit that found nothing broken.
+
+Rows are in the order of their bytes. The next audit finds those it needs by halving, and writes the others on as they
+are, so that it costs what is new and not what is old.
 
 The hash finds damage, not malice: whoever can write the file can make the next audit believe anything about
 the old part. Keep it where you keep the key that you pinned.
@@ -16,7 +22,7 @@ What the rules need of older records comes from the log, and is believed only on
 kept here. Pure.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -26,10 +32,8 @@ import msgspec
 from audit.findings import FindingKind, Findings
 from ledger.entries.union import KINDS
 from ledger.log.merkle import Reader, leaf_hash, node_hash
-from ledger.registers import Key
-from ledger.replay import BalanceKey
 
-FORMAT = "sovang-audit-state/1"
+FORMAT = "sovang-audit-state/2"
 PROGRAM = sha256("\n".join(sorted(KINDS)).encode()).hexdigest()[:16]
 """Which kinds of entries this version knows: a state made by a version that knew fewer says less than it should."""
 
@@ -41,6 +45,63 @@ class StateRejected(ValueError):
 class _Head(msgspec.Struct, forbid_unknown_fields=True):
     format: str
     sha256: str
+
+
+class Rows:
+    """A table as lines of JSON arrays in the order of their bytes; the first two columns are strings, and the key."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.data = data
+
+    def find(self, key: tuple[str, str]) -> list[Any] | None:
+        """The row of a key."""
+        prefix = _prefix(key)
+        start = self._first(prefix)
+        end = self.data.find(b"\n", start)
+        return _row.decode(self.data[start:end]) if self.data.startswith(prefix, start) else None
+
+    def under(self, first: str) -> Iterator[list[Any]]:
+        """The rows with this first column."""
+        prefix = b"[" + msgspec.json.encode(first) + b","
+        start = self._first(prefix)
+        while self.data.startswith(prefix, start):
+            end = self.data.find(b"\n", start)
+            yield _row.decode(self.data[start:end])
+            start = end + 1
+
+    def all(self) -> list[list[Any]]:
+        """Every row."""
+        return _row.decode_lines(self.data)
+
+    def with_rows(self, rows: Iterable[tuple[str, str, Any, int]]) -> bytes:
+        """The lines with these rows put in, or in the place of those with the same key."""
+        pieces: list[bytes | memoryview] = []
+        old, done = memoryview(self.data), 0
+        for line in sorted(msgspec.json.encode(row) + b"\n" for row in rows):
+            first, second, *_ = _row.decode(line)
+            prefix = _prefix((first, second))
+            start = self._first(prefix, done)
+            pieces += (old[done:start], line)
+            done = self.data.find(b"\n", start) + 1 if self.data.startswith(prefix, start) else start
+        return b"".join([*pieces, old[done:]])
+
+    def _first(self, prefix: bytes, low: int = 0) -> int:
+        """Where the first line begins that is not before `prefix`; `low` is where one begins."""
+        data, high, length = self.data, len(self.data), len(prefix)
+        while low < high:
+            start = max(data.rfind(b"\n", low, (low + high) // 2) + 1, low)
+            if data[start : start + length] < prefix:
+                low = data.find(b"\n", start) + 1
+            else:
+                high = start
+        return low
+
+
+_row = msgspec.json.Decoder(list[Any])
+
+
+def _prefix(key: tuple[str, str]) -> bytes:
+    return msgspec.json.encode(key)[:-1] + b","
 
 
 class SavedAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -57,10 +118,10 @@ class SavedAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     zone: str
     record0: str
     """The record that opened the book, as text."""
-    balances: tuple[tuple[str, str, int, int], ...]
-    """(account, unit, minor, record that moved it last)."""
-    registers: tuple[tuple[str, str, str | None, int], ...]
-    """(register, key, canonical value, record that set it last)."""
+    balances_bytes: int
+    """How long the lines of the balances are; those of the registers follow."""
+    negative: tuple[tuple[str, str, int], ...]
+    """(account, unit, minor) of the balances below zero, which every audit looks at."""
     unknown: tuple[int, ...]
     """Records of kinds that this version does not know."""
     days: tuple[tuple[str, int, int, int, int, tuple[int, ...]], ...]
@@ -75,37 +136,35 @@ class SavedAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         """The waiting hashes."""
         return tuple(None if node is None else bytes.fromhex(node) for node in self.waiting)
 
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A saved audit as it lies in its file."""
+
+    audit: SavedAudit
+    balances: Rows
+    """(account, unit, minor, record that moved it last)."""
+    registers: Rows
+    """(register, key, canonical value, record that set it last)."""
+
     def encode(self) -> bytes:
         """The bytes of the file."""
-        body = msgspec.json.encode(self)
-        return msgspec.json.encode(_Head(FORMAT, sha256(body).hexdigest())) + b"\n" + body + b"\n"
-
-    def of_registers(self) -> tuple[dict[Key, bytes | None], dict[Key, int]]:
-        """Values and last records, as the replay keeps them."""
-        rows = [(Key(register, key), value, index) for register, key, value, index in self.registers]
-        values = {key: None if value is None else value.encode() for key, value, _ in rows}
-        return values, {key: index for key, _, index in rows}
-
-    def of_balances(self) -> tuple[dict[BalanceKey, int], dict[BalanceKey, int]]:
-        """Balances and last records, as the replay keeps them."""
-        return (
-            {(account, unit): minor for account, unit, minor, _ in self.balances},
-            {(account, unit): index for account, unit, _, index in self.balances},
-        )
+        body = b"".join((msgspec.json.encode(self.audit), b"\n", self.balances.data, self.registers.data))
+        return msgspec.json.encode(_Head(FORMAT, sha256(body).hexdigest())) + b"\n" + body
 
 
-def read_saved(data: bytes, *, origin: str) -> SavedAudit:
+def read_saved(data: bytes, *, origin: str) -> Kept:
     """The saved audit of the log `origin`. Raises StateRejected."""
     start_over = "xóa tệp và kiểm toán lại từ đầu — delete it and audit from the beginning"
     head, _, body = data.partition(b"\n")
-    body = body.removesuffix(b"\n")
     try:
         kept = msgspec.json.decode(head, type=_Head)
         if kept.format != FORMAT:
             raise StateRejected(f"phiên bản khác — another version ({kept.format[:40]!a}); {start_over}")
         if sha256(body).hexdigest() != kept.sha256:
             raise StateRejected(f"tệp hỏng — damaged: not the bytes that were written; {start_over}")
-        saved = msgspec.json.decode(body, type=SavedAudit)
+        line, _, rows = body.partition(b"\n")
+        saved = msgspec.json.decode(line, type=SavedAudit)
         heights = sum(1 << height for height, node in enumerate(saved.hashes()) if node is not None)
         if heights != saved.size or any(len(node) != 32 for node in saved.hashes() if node is not None):
             raise StateRejected(f"tệp hỏng — damaged: no tree of {saved.size} records; {start_over}")
@@ -119,16 +178,21 @@ def read_saved(data: bytes, *, origin: str) -> SavedAudit:
         raise StateRejected(
             f"của phiên bản chương trình khác — made by a version that knows other kinds of entries; {start_over}"
         )
-    return saved
+    return Kept(saved, Rows(rows[: saved.balances_bytes]), Rows(rows[saved.balances_bytes :]))
 
 
 @dataclass(frozen=True)
 class Resumed:
     """A saved audit, and the tree of the log as it is now to prove older records from."""
 
-    saved: SavedAudit
+    kept: Kept
     read: Reader
     """Hashes of the log that is audited; raises what says that it cannot be read."""
+
+    @property
+    def saved(self) -> SavedAudit:
+        """Where it stood."""
+        return self.kept.audit
 
     def proven(self, fetch_body: Callable[[int], bytes | None], found: Findings) -> Callable[[int], bytes | None]:
         """`fetch_body`, with every record before the saved size held against the saved tree."""
@@ -170,19 +234,3 @@ class Resumed:
                 node = node_hash(sibling, node) if place & 1 else node_hash(node, sibling)
             return node == root
         return False
-
-
-def json_rows(
-    balances: dict[BalanceKey, int],
-    balance_index: dict[BalanceKey, int],
-    registers: dict[Key, bytes | None],
-    touched: dict[Key, int],
-) -> dict[str, Any]:
-    """Balances and registers as a saved audit keeps them."""
-    return {
-        "balances": tuple((*key, balances[key], balance_index.get(key, 0)) for key in sorted(balances)),
-        "registers": tuple(
-            (key.register, key.key, None if (value := registers[key]) is None else value.decode(), touched[key])
-            for key in sorted(touched)
-        ),
-    }

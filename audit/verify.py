@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from audit.checks_keys import KeyCheck, Signed
 from audit.checks_log import LogCheck, TileRows, leaves_of, parsed_checkpoints, saved_checkpoint
 from audit.checks_witness import SLACK_SECONDS, WitnessCheck
 from audit.findings import FindingKind, Findings, Report, States
-from audit.saved import PROGRAM, Resumed, SavedAudit, json_rows, read_saved
+from audit.saved import PROGRAM, Kept, Resumed, SavedAudit, read_saved
 from audit.sources import SourceUnavailable, TilesSource
 from ledger.days import from_instant
 from ledger.entries.book import WITNESSES, BookOpened
@@ -192,7 +193,7 @@ def run_pass(
         record0 = (lambda: fetch_body(0)) if known is None else (lambda: known)
         keeper = _Keeper(pinned.origin, log, fold, witnesses, whole, record0)
     if resumed is not None:
-        _resume(resumed.saved, log, fold, keys, witnesses, found)
+        _resume(resumed.kept, log, fold, keys, witnesses, found)
         whole.resume(resumed.saved.days)
         older = _Older(resumed, log, keys, witnesses, fetch_body, found)
         if not checkpoints:
@@ -235,6 +236,8 @@ def run_pass(
         witnesses.check_age(pinned.at, _allowed_age(pinned, fold))
     fold.open_matters()
     state = None if keeper is None else keeper.state
+    if complete:
+        fold.load_all()
     completeness = whole.finish(fold.state, pinned.at, found) if complete else None
     return Passed(log.tree.size, log.tree.root(), newest, log, fold, witnesses, state, completeness)
 
@@ -246,7 +249,7 @@ def _allowed_age(pinned: Pinned, fold: FoldCheck) -> int:
 
 
 def _resume(
-    saved: SavedAudit,
+    kept: Kept,
     log: LogCheck,
     fold: FoldCheck,
     keys: KeyCheck,
@@ -254,12 +257,13 @@ def _resume(
     found: Findings,
 ) -> None:
     """Takes up every check where the saved audit stood."""
+    saved = kept.audit
     opened = decode(saved.record0.encode()).entry
     if not isinstance(opened, BookOpened):
         raise AssertionError("a saved audit keeps the record that opened its book")
     log.book = saved.book
     log.resume(saved.size, saved.hashes(), saved.last_leaf, saved.last_at)
-    fold.resume(saved, opened)
+    fold.resume(kept, opened)
     keys.resume(opened.public_key, fold.state.registers)
     row = fold.state.registers.get(WITNESSES)
     if row is not None:
@@ -346,14 +350,16 @@ class _Keeper:
         self._whole = whole
         self._first = first
         self.state: bytes | None = None
+        self._size = 0
 
     def keep(self) -> None:
         """The state of this moment."""
         log, fold, quorum = self._log, self._fold, self._witnesses.quorum
         record0, signed = self._first(), log.newest_signed
-        if record0 is None or fold.opened is None or signed is None or signed.note is None:
+        if record0 is None or fold.opened is None or signed is None or signed.note is None or self._is_kept():
             return
-        self.state = SavedAudit(
+        make = partial(
+            SavedAudit,
             origin=self._origin,
             program=PROGRAM,
             book=log.book or "",
@@ -363,13 +369,16 @@ class _Keeper:
             last_at=log.last_at,
             zone=fold.state.zone,
             record0=record0.decode(),
-            **json_rows(fold.state.balances, fold.balance_index, fold.state.registers, fold.state.touched),
             unknown=tuple(sorted(fold.unknown)),
             days=self._whole.rows(),
             checkpoint=signed.note.decode() + signed.cosignatures,
             witnessed=None if quorum is None else quorum.note.decode(),
             witnessed_size=0 if quorum is None else quorum.size,
-        ).encode()
+        )
+        self.state, self._size = fold.kept(make).encode(), log.tree.size
+
+    def _is_kept(self) -> bool:
+        return self.state is not None and self._size == self._log.tree.size
 
 
 def excuse_young_tail(passed: Passed, at: datetime, found: Findings) -> None:
@@ -465,7 +474,7 @@ def verify_tiles(
     notes = sorted(log.checkpoints(), key=lambda kept: len(kept[1]), reverse=True)
     signed = list(parsed_checkpoints(_by_size(notes), found, origin=pinned.origin))
     size = signed[-1].size if signed else 0
-    start = 0 if earlier is None else earlier.size
+    start = 0 if earlier is None else earlier.audit.size
     tiles = _Tiles(log, found, start)
     passed = run_pass(
         _noting_gaps(log, start, size, found),

@@ -15,7 +15,7 @@ from audit.checks_complete import NAMED_A_DAY
 from audit.database import verify_home
 from audit.findings import FindingKind, Report
 from audit.queries import write_tiles
-from audit.saved import SavedAudit, read_saved
+from audit.saved import read_saved
 from audit.verify import verify_tiles
 from ledger.entries.control import line_back
 from ledger.intake import Intake, waiting
@@ -582,7 +582,7 @@ def test_going_on_from_a_saved_audit_says_the_same(book: World, tmp_path: Path, 
     assert (later.completeness, said(later)) == (full.completeness, said(full))
     kept = read_saved(later.state or b"", origin=book.open.vkey.name)
     again = verify_home(book.open, keep_state=True)
-    assert isinstance(kept, SavedAudit)
+    assert kept.audit.size == later.size
     assert again.state == later.state
 
 

@@ -5,13 +5,14 @@ import os
 import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from audit.database import verify_connection, verify_home
 from audit.findings import FindingKind, Report
 from audit.queries import write_tiles
-from audit.saved import StateRejected, read_saved
+from audit.saved import Rows, StateRejected, read_saved
 from audit.sources import SourceUnavailable, TilesSource
 from audit.verify import verify_tiles
 from ledger.log.note import SigningKey
@@ -146,14 +147,14 @@ def test_a_rewritten_or_shorter_log(case: Case) -> None:
 def test_a_damaged_or_foreign_state_is_one_error(case: Case) -> None:
     state = state_at(case, 1)
     origin = case.world.open.vkey.name
-    assert read_saved(state, origin=origin).size == case.notes[1][0]
+    assert read_saved(state, origin=origin).audit.size == case.notes[1][0]
     draw = random.Random(7)
     for _ in range(200):
         flipped = bytearray(state)
         flipped[draw.randrange(len(flipped) - 1)] ^= 1 << draw.randrange(8)
         with pytest.raises(StateRejected):
             read_saved(bytes(flipped), origin=origin)
-    for junk in (b"", b"{}", state[:-100], state.replace(b"state/1", b"state/0", 1)):
+    for junk in (b"", b"{}", state[:-100], state.replace(b"state/2", b"state/1", 1)):
         with pytest.raises(StateRejected):
             read_saved(junk, origin=origin)
     with pytest.raises(StateRejected, match="another book"):
@@ -207,3 +208,25 @@ def test_histories_rewritten_at_will(case: Case) -> None:
         assert {K.FORKED, K.ROLLED_BACK} & with_note.kinds()
         assert {K.FORKED, K.ROLLED_BACK} & with_state.kinds()
         assert K.NOT_WITNESSED in with_policy.kinds()
+
+
+def test_rows_are_a_dictionary_in_bytes() -> None:
+    """Found, listed and put in as a plain dictionary does it, whatever the keys hold."""
+    draw = random.Random(11)
+    signs = ["a", "b", "ab", 'a"', "a\\", "ă", "\n", "", "a,b", "]"]
+    for _ in range(200):
+        plain: dict[tuple[str, str], list[Any]] = {}
+        rows = Rows()
+        for _ in range(4):
+            new: dict[tuple[str, str], Any] = {}
+            for _ in range(draw.randrange(6)):
+                new[draw.choice(signs), draw.choice(signs)] = draw.choice([None, "{}", 7, -1])
+            rows = Rows(rows.with_rows((*key, value, len(plain)) for key, value in new.items()))
+            plain |= {key: [*key, value, len(plain)] for key, value in new.items()}
+            assert {(row[0], row[1]): row for row in rows.all()} == plain
+            assert rows.data.splitlines(keepends=True) == sorted(rows.data.splitlines(keepends=True))
+            for first in signs:
+                under = {row[1]: row for row in rows.under(first)}
+                assert under == {key[1]: row for key, row in plain.items() if key[0] == first}
+                for second in signs:
+                    assert rows.find((first, second)) == plain.get((first, second))
