@@ -122,7 +122,8 @@ class WitnessCheck:
                 return
 
     def _stranger(self, size: int, line: Signature) -> None:
-        if line.name in self._names:
+        # In a note such a line is another key's and says nothing (signed-note); a row that was kept was verified once.
+        if self._table is not None and line.name in self._names:
             self._line(FindingKind.COSIGNATURE_INVALID, size, line.name, "not a key of this witness")
         else:
             self.unknown.add(line.name)
