@@ -412,6 +412,148 @@ function openCheckpoint(bytes, key) {
   return checkpoint
 }
 
+// ---- ML-DSA-44 (FIPS 204), the verifying half ------------------------------------------------------------------
+
+const Q = 8380417
+const shake = (name, length, ...parts) => {
+  const hash = createHash(name, { outputLength: length })
+  for (const part of parts) hash.update(part)
+  return hash.digest()
+}
+const modulo = (a) => ((a % Q) + Q) % Q
+const ZETAS = Array.from({ length: 256 }, (_, m) => {
+  let power = 1
+  for (let bit = 0; bit < 8; bit += 1) {
+    if (!(m & (128 >> bit))) continue
+    let square = 1753
+    for (let i = 0; i < bit; i += 1) square = (square * square) % Q
+    power = (power * square) % Q
+  }
+  return power
+})
+
+function ntt(poly) {
+  const w = [...poly]
+  let m = 0
+  for (let len = 128; len >= 1; len /= 2) {
+    for (let start = 0; start < 256; start += 2 * len) {
+      m += 1
+      for (let j = start; j < start + len; j += 1) {
+        const t = modulo(ZETAS[m] * w[j + len])
+        w[j + len] = modulo(w[j] - t)
+        w[j] = modulo(w[j] + t)
+      }
+    }
+  }
+  return w
+}
+
+function inverseNtt(poly) {
+  const w = [...poly]
+  let m = 256
+  for (let len = 1; len < 256; len *= 2) {
+    for (let start = 0; start < 256; start += 2 * len) {
+      m -= 1
+      for (let j = start; j < start + len; j += 1) {
+        const t = w[j]
+        w[j] = modulo(t + w[j + len])
+        w[j + len] = modulo((Q - ZETAS[m]) * modulo(t - w[j + len]))
+      }
+    }
+  }
+  return w.map((value) => modulo(value * 8347681))
+}
+
+function unpack(bytes, width) {
+  const out = []
+  let have = 0
+  let bits = 0
+  for (const byte of bytes) {
+    have += byte * 2 ** bits
+    bits += 8
+    while (bits >= width) {
+      out.push(have % 2 ** width)
+      have = Math.floor(have / 2 ** width)
+      bits -= width
+    }
+  }
+  return out
+}
+
+function uniform(seed) {
+  for (let length = 1024; ; length *= 2) {
+    const bytes = shake('shake128', length, seed)
+    const out = []
+    for (let at = 0; at + 3 <= length && out.length < 256; at += 3) {
+      const value = bytes.readUIntLE(at, 3) & 0x7fffff
+      if (value < Q) out.push(value)
+    }
+    if (out.length === 256) return out
+  }
+}
+
+function ball(seed) {
+  const bytes = shake('shake256', 4096, seed)
+  const out = new Array(256).fill(0)
+  let at = 8
+  for (let i = 217; i < 256; i += 1) {
+    while (bytes[at] > i) at += 1
+    const j = bytes[at]
+    at += 1
+    out[i] = out[j]
+    const sign = i - 217
+    out[j] = (bytes[sign >> 3] >> (sign & 7)) & 1 ? Q - 1 : 1
+  }
+  return out
+}
+
+function mldsa44(publicKey, message, signature) {
+  if (publicKey.length !== 1312 || signature.length !== 2420) return false
+  const four = [0, 1, 2, 3]
+  const seed = signature.subarray(0, 32)
+  const z = four.map((i) => unpack(signature.subarray(32 + 576 * i, 608 + 576 * i), 18).map((value) => 131072 - value))
+  if (z.flat().some((value) => Math.abs(value) >= 131072 - 78)) return false
+  const y = signature.subarray(2336)
+  const hints = four.map(() => new Array(256).fill(0))
+  let index = 0
+  for (const i of four) {
+    const [first, end] = [index, y[80 + i]]
+    if (end < index || end > 80) return false
+    for (; index < end; index += 1) {
+      if (index > first && y[index - 1] >= y[index]) return false
+      hints[i][y[index]] = 1
+    }
+  }
+  if (y.subarray(index, 80).some((byte) => byte !== 0)) return false
+  const t1 = four.map((i) => unpack(publicKey.subarray(32 + 320 * i, 352 + 320 * i), 10))
+  const mu = shake('shake256', 64, shake('shake256', 64, publicKey), Buffer.of(0, 0), message)
+  const c = ntt(ball(seed))
+  const zs = z.map((poly) => ntt(poly.map(modulo)))
+  const packed = []
+  for (const i of four) {
+    const sum = ntt(t1[i].map((value) => value * 8192)).map((value, n) => modulo(-modulo(value * c[n])))
+    for (const j of four) {
+      const a = uniform(Buffer.concat([publicKey.subarray(0, 32), Buffer.of(j, i)]))
+      for (let n = 0; n < 256; n += 1) sum[n] = modulo(sum[n] + a[n] * zs[j][n])
+    }
+    inverseNtt(sum).forEach((value, n) => {
+      let low = value % 190464
+      if (low > 95232) low -= 190464
+      let high = (value - low) / 190464
+      if (value - low === Q - 1) [high, low] = [0, low - 1]
+      packed.push(hints[i][n] ? (high + (low > 0 ? 1 : 43)) % 44 : high)
+    })
+  }
+  const bytes = Buffer.alloc(768)
+  packed.forEach((value, n) => {
+    const bit = n * 6
+    const wide = value << (bit & 7)
+    bytes[bit >> 3] |= wide & 255
+    if (wide > 255) bytes[(bit >> 3) + 1] |= wide >> 8
+  })
+  return shake('shake256', 32, mu, bytes).equals(seed)
+}
+
 // ---- witnesses ------------------------------------------------------------------------------------------------
 
 const POLICY = 'POLICY_INVALID'
@@ -466,14 +608,27 @@ function readPolicy(bytes) {
   return { names, quorum }
 }
 
+function subtree(checkpoint, key, time) {
+  const number = (value) => {
+    const bytes = Buffer.alloc(8)
+    bytes.writeBigUInt64BE(value)
+    return bytes
+  }
+  const text = (value) => Buffer.concat([Buffer.of(Buffer.byteLength(value)), Buffer.from(value)])
+  return Buffer.concat([Buffer.from('subtree/v1\n\0'), text(key.name), number(time), text(checkpoint.origin),
+    number(0n), number(checkpoint.size), checkpoint.root])
+}
+
 // A cosignature's time, or a refusal.
 function cosigned(checkpoint, line, key) {
   demand(line.signature.length > 8, NOTE, 'cosignature')
   const time = line.signature.readBigUInt64BE(0)
   demand(time <= LARGEST, NOTE, 'time of a cosignature')
   const signature = line.signature.subarray(8)
-  const message = Buffer.from(`cosignature/v1\ntime ${time}\n${checkpoint.body}`)
-  demand(key.algorithm === 4 && ed25519(key.public, message, signature), NOTE, 'wrong cosignature')
+  const right = key.algorithm === 4
+    ? ed25519(key.public, Buffer.from(`cosignature/v1\ntime ${time}\n${checkpoint.body}`), signature)
+    : mldsa44(key.public, subtree(checkpoint, key, time), signature)
+  demand(right, NOTE, 'wrong cosignature')
   return time
 }
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.verifiers.making import cosigned, witness
 from tests.verifiers.table import make_cases
 
 READER = Path(__file__).with_name("second_reader.mjs")
@@ -80,3 +81,22 @@ def test_one_case_by_itself(folder: Path, table: dict[str, dict[str, Any]]) -> N
         given = [part for word in ("policy", "since") if case[word] for part in (f"--{word}", folder / case[word])]
         code, lines = _run("--form", case["form"], "--vkey", case["vkey"], *given, folder / case["path"])
         assert (code, lines[0]["good"]) == (status, case["good"])
+
+
+def test_a_post_quantum_witness_counts(folder: Path, table: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    case = table["proof/size-59-15"]
+    head, blank, note = (folder / case["path"]).read_bytes().partition(b"\n\n")
+    quiet = witness(1, 0x06)
+    policy = tmp_path / "policy"
+    policy.write_text(f"witness w1 {quiet.vkey}\nquorum w1\n", encoding="utf-8")
+    signed = cosigned(note, (quiet, 1_800_000_000))
+    line = signed.removeprefix(note)
+    assert signed.startswith(note)
+    assert len(line) > 3000
+    middle = len(line) // 2
+    spoilt = line[:middle] + (b"A" if line[middle : middle + 1] != b"A" else b"B") + line[middle + 1 :]
+    for below, reason in ((line, "OK"), (b"", "NOT_WITNESSED"), (spoilt, "CHECKPOINT_INVALID: wrong cosignature")):
+        proof = tmp_path / "one.tlog-proof"
+        proof.write_bytes(head + blank + note + below)
+        _, lines = _run("--form", "proof", "--vkey", case["vkey"], "--policy", policy, proof)
+        assert lines[0]["reason"] == reason
