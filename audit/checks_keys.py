@@ -6,7 +6,9 @@ carry both signatures. Whoever audits has pinned one key, from outside. It may b
 
 1. The pinned key is one of the book's keys, and record 0 names its origin (else KEY_DIFFERS).
 2. A checkpoint is signed by a key in force at its size. Signed by an earlier key of the book: KEY_CLOSED. By none,
-   or with a wrong signature under the name of one in force: CHECKPOINT_INVALID.
+   or with a wrong signature under the name of one in force: CHECKPOINT_INVALID. At the size i + 1 where the pinned key
+   takes over its own line is needed: a replacement is public, and whoever stole the old key can put a copy of it
+   at the end of a book that he made up.
 3. Who must sign a replacement is a rule of its kind; one that the rules refuse is not followed. A compromise after the
    pinned key: KEY_COMPROMISED, since nothing that the pinned key signed vouches for the new one.
 
@@ -116,6 +118,7 @@ class KeyCheck:
         if signed.note is None:
             return None
         keys = self._in_force(signed.size)
+        needed = keys[keys.index(self._pinned) :] if self._pinned in keys else []
         if signed.kept_by and self._pinned not in keys:
             keys.append(self._pinned)
         try:
@@ -124,6 +127,8 @@ class KeyCheck:
             return self._closed(signed, keys) if error.reason == "no_known_signature" else error.reason
         if signed.row and opened.unverified:
             return "a line that is no signature of the log in force"
+        if needed and all(opened.signature_by(key) is None for key in needed):
+            return FindingKind.KEY_CLOSED
         if not self._vouched and not signed.kept_by:
             self._unvouched.append(signed.size)
         return None

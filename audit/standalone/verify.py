@@ -470,10 +470,10 @@ class Chain:
     def accept(self, checkpoint: Checkpoint, *kept: Key) -> None:
         size, ends = checkpoint.size, [*(since for _, since in self.terms[1:]), MAX_SIZE]
         force = [key for (key, since), end in zip(self.terms, ends, strict=False) if since <= size <= end]
-        if not sum(checkpoint.signed_by(key) for key in [*(force or [self.pinned]), *kept]):  # every one is asked
-            closed = any(checkpoint.signed_by(key) for key, _ in self.terms)
-            need(not closed, "KEY_CLOSED", "khóa ký đã đóng — signed by a key not in force at this size", size)
-            raise Bad("CHECKPOINT_INVALID", "không có chữ ký của khóa đang dùng — not signed by the key in force", size)
+        signed = {key for key in [*(force or [self.pinned]), *kept] if checkpoint.signed_by(key)}  # every one is asked
+        if not signed.difference(force[: force.index(self.pinned)] if self.pinned in force else []):  # a thief's copy
+            kind = "KEY_CLOSED" if any(checkpoint.signed_by(key) for key, _ in self.terms) else "CHECKPOINT_INVALID"
+            raise Bad(kind, "khóa đang dùng không ký — no key in force at this size has signed", size)
 
 
 def check_opening(record: Json, pinned: Key, kind: str = "NOT_THE_BOOK") -> None:

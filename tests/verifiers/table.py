@@ -747,7 +747,8 @@ def log_keys(t: Table) -> None:
     put("at-the-size-both", one, [first, second], True, "the checkpoint of the replacement, signed by both")
     put("at-the-size-old", one, [first], True, "the checkpoint of the replacement, signed by the old key")
     put("at-the-size-new", one, [second], True, "the checkpoint of the replacement, signed by the new key")
-    put("at-the-size-new-pinned", one, [first], True, "signed by the old key, pinned to the new", vkey=second.vkey)
+    for name, signers in (("both", [first, second]), ("new", [second])):
+        put(f"at-the-size-{name}-new-pinned", one, signers, True, f"{name}, pinned to the new", vkey=second.vkey)
     put("before", after[: size - 1], [first], True, "a size before the replacement")
     for name, key in (("first", first), ("second", second), ("third", third)):
         put(f"twice-{name}", twice, [third], True, f"two replacements, pinned to the {name} key", vkey=key.vkey)
@@ -773,6 +774,11 @@ def log_keys(t: Table) -> None:
         vkey=third.vkey,
     )
     put("wrong-beside", after, [], False, "CHECKPOINT_INVALID: no signature of the key in force")
+    thief = more_gifts(t.story.records, 2)
+    for name, lost in (("rotation", False), ("compromise", True)):
+        made_up = handed_over(thief, first, second, compromised=lost)
+        why = f"KEY_CLOSED: a book made up with the old key, the public {name} copied to its end, pinned to the new key"
+        put(f"copied-{name}", made_up, [first], False, why, vkey=second.vkey)
     put("compromised", broken, [second], False, "KEY_COMPROMISED: pinned to the key that was lost")
     put("compromised-thief", broken, [first], False, "KEY_COMPROMISED: the thief signs on")
     put("twice-then-closed", twice, [second], False, "KEY_CLOSED: the second key signs after it was closed")
