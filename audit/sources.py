@@ -15,6 +15,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from audit.findings import FindingKind, Findings
+from ledger.deadline import Http, Https, within
 from ledger.log.note import MAX_NOTE_BYTES
 from ledger.log.tiles import (
     MAX_ENTRY_BYTES,
@@ -28,6 +29,9 @@ from ledger.log.tiles import (
 MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
 MAX_TILE_BYTES = TILE_WIDTH * 32
 SECONDS = 30
+"""How long a server may say nothing."""
+FILE_SECONDS = 300
+"""How long one file may take, to its last byte: a source that drips must not hold up all the others."""
 MOST_GAPS = 16
 """Bundles missing in a row after which the rest is not asked for."""
 
@@ -162,7 +166,10 @@ class TilesSource:
 
     def _get(self, path: str, most: int) -> bytes | None:
         try:
-            with _OPENER.open(f"{self._url}/{path}", timeout=self._seconds) as answer:
+            with (
+                within(FILE_SECONDS),
+                _OPENER.open(f"{self._url}/{path}", timeout=self._seconds) as answer,
+            ):
                 data: bytes = answer.read(most + 1)
                 if len(data) <= most and answer.length:
                     raise SourceUnavailable(f"{path}: the answer ended {answer.length} bytes early")
@@ -181,8 +188,8 @@ def _opener() -> urllib.request.OpenerDirector:
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
+        Http(),
+        Https(),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPRedirectHandler(),
         urllib.request.HTTPErrorProcessor(),

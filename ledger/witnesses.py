@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
+from ledger.deadline import Http, Https, within
 from ledger.entries.book import WITNESSES
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.cosignature import cosigned_at
@@ -183,8 +184,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.OpenerDirector()
 for _handler in (
     urllib.request.ProxyHandler(),
-    urllib.request.HTTPHandler(),
-    urllib.request.HTTPSHandler(),
+    Http(),
+    Https(),
     _NoRedirect(),
     urllib.request.UnknownHandler(),
 ):
@@ -192,12 +193,12 @@ for _handler in (
 
 
 def http_send(url: str, body: bytes, seconds: float = SECONDS) -> Reply:
-    """Posts over http or https. Raises WitnessSilent."""
+    """Posts over http or https; `seconds` is the whole time, to the last byte. Raises WitnessSilent."""
     if urlsplit(url).scheme not in ("http", "https"):
         raise WitnessSilent(f"not an http or https address: {url[:200]}")
     request = urllib.request.Request(url, body, {"Content-Type": "application/octet-stream"}, method="POST")
     try:
-        with _OPENER.open(request, timeout=seconds) as answer:
+        with within(seconds), _OPENER.open(request, timeout=seconds) as answer:
             return Reply(answer.status, answer.read(MAX_ANSWER_BYTES))
     except (OSError, http.client.HTTPException, ValueError, urllib.error.URLError) as error:
         raise WitnessSilent(str(error)[:200]) from error
