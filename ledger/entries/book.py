@@ -291,7 +291,8 @@ class BookClosed(EntryBase, frozen=True, kw_only=True):
 
 
 def _check_officers(officers: tuple[str, ...]) -> None:
-    if len(officers) != 2 or len(set(officers)) != 2:
+    # One person in capitals is not a second one.
+    if len(officers) != 2 or len({code.casefold() for code in officers}) != 2:
         raise Rejected(Reason.NEEDS_TWO_OFFICERS, "two different officers", field="officers")
 
 

@@ -871,6 +871,7 @@ REFUSED: list[Case] = [
     # restored, closed
     case(R.NEEDS_TWO_OFFICERS, "officers", "restored", officers=["giam-doc"]),
     case(R.NEEDS_TWO_OFFICERS, "officers", "restored", officers=["giam-doc", "giam-doc"]),
+    case(R.NEEDS_TWO_OFFICERS, "officers", "restored", officers=["giam-doc", "Giam-Doc"]),
     case(R.NEEDS_TWO_OFFICERS, "officers", "restored", officers=["a", "b", "c"]),
     case(R.MALFORMED, "signed_size", "restored", backup_size=5),
     on(R.MALFORMED, "signed_size", lambda s: request("restored", signed_size=s.size + 1)),
