@@ -10,29 +10,26 @@ Each bundle is checked as a stranger would check it before it is given out.
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from sqlalchemy import Connection
 
 from audit.checks_bundle import FORMAT, MAX_RECORDS, BundleFalse, check_bundle, check_qr, donor_of, sinks, stop_of, ways
-from audit.queries import AnyOpenBook, QueryFailed
+from audit.queries import AnyOpenBook, QueryFailed, newest_witnessed
 from audit.trace import Trace, answer
-from ledger.entries.book import WITNESSES, KeyReplaced
+from ledger.entries.book import KeyReplaced
 from ledger.entries.control import Reversed
 from ledger.entries.receipts import GiftRefunded
 from ledger.entries.restrictions import FundOpened
 from ledger.log import canonical
 from ledger.log.checkpoint import parse_checkpoint
 from ledger.log.merkle import ProofFailed, prove_inclusion
-from ledger.log.note import NoteRejected, VerifierKey, encode_base64, open_note, split_note
-from ledger.log.policy import parse_policy
+from ledger.log.note import NoteRejected, VerifierKey, encode_base64, split_note
 from ledger.log.proof import make_proof
 from ledger.log.qr import write_qr
 from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare
 from ledger.refusals import Reason, Rejected
-from ledger.registers import decode_value
+from ledger.rotation import signer_of
 from ledger.store import read
 from ledger.store.append import SealedRow, SubjectRow
 from ledger.store.engine import reading
@@ -44,19 +41,8 @@ Openings = Mapping[str, Mapping[str, str]]
 _OWN, _REVERSED, _OTHER = 1, 1_000, 1_000_000
 
 
-CLOSED = "closed-key"
-"""The register of keys that were replaced (ledger/entries/book.py)."""
-
-
-class AnyKeyedBook(AnyOpenBook, Protocol):
-    """An open book that says its key (ledger.home.OpenBook)."""
-
-    @property
-    def vkey(self) -> VerifierKey: ...
-
-
 def make_bundle(
-    opened: AnyKeyedBook, index: int, part: int | None = None, *, size: int | None = None, name: bool = False
+    opened: AnyOpenBook, index: int, part: int | None = None, *, size: int | None = None, name: bool = False
 ) -> bytes:
     """The bundle of the gift at `index` (or of one part of a sheet or batch), with the donor's name if `name`.
 
@@ -264,46 +250,23 @@ def _read(body: bytes) -> Record | BareRecord:
         return decode_bare(body)
 
 
-def _checkpoint(db: Connection, opened: AnyKeyedBook, index: int, size: int | None) -> tuple[str, VerifierKey]:
+def _checkpoint(db: Connection, opened: AnyOpenBook, index: int, size: int | None) -> tuple[str, VerifierKey]:
     """The signed note that the bundle is made under, and the key of the book that has signed it."""
-    keys = _keys(db, opened)
     if size is not None:
         note = dict(read.checkpoints(db, opened.code)).get(size)
         if note is None:
             raise Rejected(Reason.NO_SUCH_RECORD, "no checkpoint of this size", field="size", size=size)
     else:
-        note = _witnessed(db, opened.code, keys, index) or read.newest_checkpoint(db, opened.code)
+        note = newest_witnessed(db, opened.code, above=index) or read.newest_checkpoint(db, opened.code)
     if note is None or parse_checkpoint(split_note(note.encode())[0]).size <= index:
         raise Rejected(Reason.NOT_CHECKPOINTED, "no checkpoint covers this record yet", index=index)
-    for key in keys:
-        with suppress(NoteRejected):
-            open_note(note.encode(), [key])
-            return note, key
-    raise QueryFailed("the checkpoint is signed by no key of the book")
+    try:
+        return note, signer_of(db, opened.code, note)
+    except NoteRejected as error:
+        raise QueryFailed("the checkpoint is signed by no key of the book") from error
 
 
-def _keys(db: Connection, opened: AnyKeyedBook) -> list[VerifierKey]:
-    """The book's keys, the one in force first, then the latest that was closed."""
-    closed = ((decode_value(value)["index"], vkey) for vkey, value in read.register_rows(db, opened.code, CLOSED))
-    return [opened.vkey, *(VerifierKey.parse(vkey) for _, vkey in sorted(closed, reverse=True))]
-
-
-def _witnessed(db: Connection, book: str, keys: Iterable[VerifierKey], index: int) -> str | None:
-    """The newest checkpoint above `index` with the quorum of the book's own policy."""
-    row = read.registers(db, book, [WITNESSES]).get(WITNESSES)
-    lines = [] if row is None else decode_value(row)["policy"]
-    if not lines:
-        return None
-    policy = parse_policy("".join(f"{line}\n" for line in lines))
-    for _, note in read.cosigned_checkpoints(db, book, above=index):
-        for key in keys:
-            with suppress(NoteRejected):
-                if policy.judge(note.encode(), key).quorum:
-                    return note
-    return None
-
-
-def _openings(db: Connection, opened: AnyKeyedBook, gift: Record | BareRecord, part: int | None) -> Openings:
+def _openings(db: Connection, opened: AnyOpenBook, gift: Record | BareRecord, part: int | None) -> Openings:
     """What opens the name in the gift's record; nothing when the vault has none (or has it no more)."""
     donor = donor_of(gift.entry, part) if isinstance(gift, Record) else None
     found = None if donor is None else read.vault_values(db, opened.code, gift.index, donor.tag).get("name")
@@ -315,7 +278,7 @@ def _openings(db: Connection, opened: AnyKeyedBook, gift: Record | BareRecord, p
     return {"name": {"r": value.r.hex(), "value": value.value}}
 
 
-def make_qr(opened: AnyKeyedBook, index: int) -> str:
+def make_qr(opened: AnyOpenBook, index: int) -> str:
     """The text of the QR code that proves one record, under the checkpoint that a bundle would take.
 
     Raises Rejected(NO_SUCH_RECORD, NOT_CHECKPOINTED, TOO_LARGE when no QR code holds it), QueryFailed.

@@ -20,7 +20,7 @@ from audit.findings import FindingKind, Findings
 from audit.saved import Kept, Rows, SavedAudit
 from ledger.accounts import AccountView, Posting, is_held, is_known, root, view_of
 from ledger.entries.base import EntryBase, Person
-from ledger.entries.book import BookOpened, KeyReplaced, WitnessesSet
+from ledger.entries.book import CLOSED_KEY, BookOpened, KeyReplaced, WitnessesSet
 from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare, leaf_of
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Key
@@ -76,7 +76,7 @@ class FoldCheck:
         self.state.fetch_balance, self.state.fetch_register = self._saved_balance, self._saved_register
         # What every audit looks through: balances below zero, the book's own rows, its keys, its statements.
         self.state.balances = {(account, unit): minor for account, unit, minor in saved.negative}
-        for register in ("book", "closed-key", "statement"):
+        for register in ("book", CLOSED_KEY, "statement"):
             for _, key, value, _ in kept.registers.under(register):
                 self.state.registers[Key(register, key)] = _value(value)
         self.unknown = set(saved.unknown)

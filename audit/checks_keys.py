@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from audit.findings import FindingKind, Findings
-from ledger.entries.book import KEY, KeyReplaced
+from ledger.entries.book import CLOSED_KEY, KEY, KeyReplaced
 from ledger.log.note import NoteRejected, VerifierKey, open_note
 from ledger.registers import Key, decode_value
 
@@ -88,7 +88,7 @@ class KeyCheck:
         closed = sorted(
             (decode_value(value)["index"], key.key)
             for key, value in registers.items()
-            if key.register == "closed-key" and value is not None
+            if key.register == CLOSED_KEY and value is not None
         )
         since = 0
         for index, vkey in closed:

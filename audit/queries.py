@@ -23,7 +23,6 @@ from ledger.files import sync_folder, write_durably
 from ledger.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.log.merkle import ProofFailed, prove_inclusion, verify_inclusion
 from ledger.log.note import NoteRejected, split_note
-from ledger.log.policy import Policy
 from ledger.log.proof import make_proof
 from ledger.log.tiles import TILE_WIDTH, encode_bundle, encode_tile, entries_path, tile_path
 from ledger.record import leaf_of
@@ -34,7 +33,7 @@ from ledger.store.append import SealedRow, SubjectRow
 from ledger.store.engine import reading
 from ledger.text import fold
 from ledger.vault.seal import Vault, VaultDamaged
-from ledger.witnesses import StoredLog
+from ledger.witnesses import policy_in_force
 
 PAGE = 512
 
@@ -320,23 +319,24 @@ def write_tiles(book: AnyBook, folder: Path) -> int:
         if tree.root() != checkpoint.root:
             raise QueryFailed("the records changed while they were read")
         writer.keep("checkpoint", note.encode(), full=False)
-        witnessed = _newest_witnessed(db, book, StoredLog(book.engine, book.code).policy())
+        witnessed = newest_witnessed(db, book.code)
         if witnessed is not None:
-            writer.keep("checkpoint.witnessed", witnessed, full=False)
+            writer.keep("checkpoint.witnessed", witnessed.encode(), full=False)
     return checkpoint.size
 
 
-def _newest_witnessed(db: Connection, book: AnyBook, policy: Policy | None) -> bytes | None:
-    """The newest checkpoint with the quorum of the book's own policy."""
+def newest_witnessed(db: Connection, book: str, *, above: int = 0) -> str | None:
+    """The newest checkpoint of more than `above` records that is the book's and has the quorum of its own policy."""
+    policy = policy_in_force(db, book)
     if policy is None:
         return None
-    keys = log_keys(db, book.code)
-    for size, note in read.cosigned_checkpoints(db, book.code):
+    keys = log_keys(db, book)
+    for size, note in read.cosigned_checkpoints(db, book, above=above):
         for key in reversed(keys):
             with suppress(NoteRejected, LookupError):
                 judged = policy.judge(note.encode(), key)
-                if judged.quorum and read.frontier_at(db, book.code, size).root() == judged.checkpoint.root:
-                    return note.encode()
+                if judged.quorum and read.frontier_at(db, book, size).root() == judged.checkpoint.root:
+                    return note
     return None
 
 

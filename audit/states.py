@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sqlalchemy import Connection
+
 from ledger.home import OpenBook
 from ledger.log.checkpoint import Checkpoint, open_checkpoint
 from ledger.log.note import NoteRejected
 from ledger.log.policy import Policy
+from ledger.rotation import signer_of
 from ledger.signing import SignerRefused
 from ledger.store import read
 from ledger.store.engine import reading
+from ledger.witnesses import policy_in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,9 @@ class Coverage:
     def __init__(self, opened: OpenBook) -> None:
         self._opened = opened
         self._believed: tuple[str, Checkpoint] | None = None
+        self._policy: Policy | None = None
         self._judged: dict[str, Witnessed | None] = {}
+        """Note → what that policy said of it."""
 
     def checkpoint(self) -> tuple[Checkpoint, str] | None:
         """The newest checkpoint with its note; None before the first.
@@ -65,24 +71,26 @@ class Coverage:
 
     def witnessed(self) -> Witnessed | None:
         """The newest checkpoint that enough witnesses have signed; None while there is none."""
-        policy = self._opened.witnesses.policy()
-        if policy is None:
-            return None
         judged: dict[str, Witnessed | None] = {}
         with reading(self._opened.engine) as db:
+            policy = policy_in_force(db, self._opened.code)
+            if policy is None:
+                return None
+            if policy != self._policy:
+                self._policy, self._judged = policy, {}
             for size, note in read.cosigned_checkpoints(db, self._opened.code):
-                known = self._judged[note] if note in self._judged else self._judge(policy, size, note)
+                known = self._judged[note] if note in self._judged else self._judge(db, policy, size, note)
                 judged[note] = known
                 if known is not None:
                     break
         self._judged = judged
         return next((known for known in judged.values() if known is not None), None)
 
-    def _judge(self, policy: Policy, size: int, note: str) -> Witnessed | None:
+    def _judge(self, db: Connection, policy: Policy, size: int, note: str) -> Witnessed | None:
         try:
-            judged = policy.judge(note.encode(), self._opened.vkey)
+            judged = policy.judge(note.encode(), signer_of(db, self._opened.code, note))
         except NoteRejected:
-            return None  # of a key that was replaced, or tampered with: the audit's business
+            return None  # tampered with: the audit's business
         if not judged.quorum or judged.newest_at is None:
             return None
         return Witnessed(size, note.encode(), datetime.fromtimestamp(judged.newest_at, UTC))

@@ -36,8 +36,9 @@ class Checkpointer:
     def run(self, restart: bytes | None = None) -> tuple[Checkpoint, bytes]:
         """Signs the book as it is committed now; returns the checkpoint and its note as it is kept.
 
-        Signing an unchanged book again gives the same bytes, and what witnesses have said of it since. A signer whose state is lost starts again only from
-        `restart`, the newest checkpoint that somebody kept; a state that is there is never replaced.
+        Signing an unchanged book again gives the same bytes, and what witnesses have said of it since. A signer whose
+        state is lost starts again only from `restart`, the newest checkpoint that somebody kept; a state that is there
+        is never replaced.
 
         Raises SignerRefused with reason ROLLED_BACK, FORKED, ROW_WITHOUT_MAC, LEAF_DIFFERS, LINK_DIFFERS,
         ROOT_DIFFERS, NO_STATE, KEY_CLOSED or a reason of the key itself; nothing is signed then.

@@ -22,7 +22,7 @@ from hashlib import sha256
 from sqlalchemy import Connection
 
 from ledger.book import Draft
-from ledger.entries.book import KEY, BookOpened, KeyReplaced
+from ledger.entries.book import CLOSED_KEY, KEY, BookOpened, KeyReplaced
 from ledger.home import OpenBook
 from ledger.log.note import SigningKey, VerifierKey, open_note
 from ledger.log.replacement import sign, statement
@@ -51,7 +51,7 @@ def log_keys(db: Connection, book: str) -> list[VerifierKey]:
     opened = None if body is None else decode(body).entry
     if not isinstance(opened, BookOpened):
         raise StoreUnavailable("record 0 does not open this book")
-    closed = {vkey: decode_value(value)["index"] for vkey, value in read.register_rows(db, book, "closed-key")}
+    closed = {vkey: decode_value(value)["index"] for vkey, value in read.register_rows(db, book, CLOSED_KEY)}
     newest = read.registers(db, book, [KEY]).get(KEY)
     vkeys = sorted(closed, key=closed.__getitem__)
     vkeys.append(opened.public_key if newest is None else decode_value(newest)["vkey"])

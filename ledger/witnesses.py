@@ -17,7 +17,7 @@ from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from ledger.deadline import Http, Https, within
 from ledger.entries.book import WITNESSES
@@ -80,6 +80,13 @@ class CosignedLog(Protocol):
         """Keeps a line that holds."""
 
 
+def policy_in_force(db: Connection, book: str) -> Policy | None:
+    """The policy that the book's own records name; None when they name none."""
+    row = read.registers(db, book, [WITNESSES]).get(WITNESSES)
+    lines = [] if row is None else decode_value(row)["policy"]
+    return parse_policy("".join(f"{line}\n" for line in lines)) if lines else None
+
+
 class StoredLog:
     """A book in the database."""
 
@@ -89,9 +96,7 @@ class StoredLog:
 
     def policy(self) -> Policy | None:
         with reading(self._engine) as db:
-            row = read.registers(db, self._book, [WITNESSES]).get(WITNESSES)
-        lines = [] if row is None else decode_value(row)["policy"]
-        return parse_policy("".join(f"{line}\n" for line in lines)) if lines else None
+            return policy_in_force(db, self._book)
 
     def prove(self, old: int, new: int) -> Sequence[bytes]:
         with reading(self._engine) as db:

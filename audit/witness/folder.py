@@ -27,6 +27,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from audit.fork import FORMAT as FORK
 from audit.witness.core import Seen, StoreFailed, remembered
 from ledger import keyfile
 from ledger.files import sync_folder, write_durably
@@ -199,7 +200,7 @@ class _FolderTurn:
         self.seen = newer
 
     def alarm(self, older: bytes, newer: bytes) -> None:
-        fork = {"format": "sovang-fork/1", "newer": newer.decode(), "older": older.decode(), "path": []}
+        fork = {"format": FORK, "newer": newer.decode(), "older": older.decode(), "path": []}
         known = self._folder.alarms(self._origin)
         if len(known) >= MOST_ALARMS or any(
             newer.decode() == msgspec.json.decode(path.read_bytes())["newer"] for path in known

@@ -25,6 +25,8 @@ WITNESSES = Key("book", "witnesses")
 """The register row of the witness policy in force."""
 CLOSED = Key("book", "closed")
 """The register row of a book that takes no more records."""
+CLOSED_KEY = "closed-key"
+"""The register of log keys that were replaced: vkey → the record that did it."""
 
 Vkey = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 # 64 bytes in base64 (RFC 4648 section 4).
@@ -198,7 +200,7 @@ class KeyReplaced(EntryBase, frozen=True, kw_only=True):
     """Of the old key over the same statement; may be absent when the old key is compromised."""
 
     def reads(self) -> tuple[Key, ...]:
-        return (KEY, Key("closed-key", self.new_key))
+        return (KEY, Key(CLOSED_KEY, self.new_key))
 
     def changes(self, view: View) -> tuple[Change, ...]:
         opened = view.earlier(0).entry
@@ -207,7 +209,7 @@ class KeyReplaced(EntryBase, frozen=True, kw_only=True):
         row = view.register(*KEY)
         if self.old_key != (opened.public_key if row is None else row["vkey"]):
             raise Rejected(Reason.KEY_DIFFERS, "not the key in force", field="old_key")
-        if self.new_key == self.old_key or view.register("closed-key", self.new_key) is not None:
+        if self.new_key == self.old_key or view.register(CLOSED_KEY, self.new_key) is not None:
             raise Rejected(Reason.ALREADY_EXISTS, "a key is used once", field="new_key")
         old = _log_key(self.old_key, opened.origin, field="old_key")
         new = _log_key(self.new_key, opened.origin, field="new_key")
@@ -219,7 +221,7 @@ class KeyReplaced(EntryBase, frozen=True, kw_only=True):
             raise Rejected(Reason.SIGNATURE_INVALID, "the old key must have signed", field="old_signature")
         return (
             Change(*KEY, {"index": view.index, "vkey": self.new_key}),
-            Change("closed-key", self.old_key, {"index": view.index}),
+            Change(CLOSED_KEY, self.old_key, {"index": view.index}),
         )
 
 

@@ -17,10 +17,13 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from audit.database import verify_home
 from audit.findings import FindingKind
+from audit.queries import write_tiles
+from audit.states import Coverage
 from audit.witness import Answer, MemoryStore, Witness
 from ledger.log.cosignature import CosigningKey, cosigned_at
 from ledger.log.note import parse_signature_line
 from ledger.log.policy import parse_policy
+from ledger.rotation import rotate
 from ledger.store import read
 from ledger.store.engine import reading
 from ledger.witnesses import RENEWED_AFTER
@@ -224,6 +227,39 @@ def test_a_quiet_book_is_cosigned_again(sqlite_world: World) -> None:
         assert when() >= first + RENEWED_AFTER.total_seconds() - 1
         world.clock.moment += timedelta(days=3)
         assert audited(world, made).kinds() == {FindingKind.COSIGNATURES_OLD}
+    check_book(world)
+
+
+def test_what_is_witnessed_follows_the_policy_in_force(sqlite_world: World) -> None:
+    """A server that judged a checkpoint once must not call it witnessed under a policy that it does not meet."""
+    world = sqlite_world
+    coverage = Coverage(world.open)
+    with posts(world) as made:
+        appoint(world, made)
+        ask(world)
+        size = coverage.covered().witnessed
+        assert size == coverage.covered().checkpointed
+        other = CosigningKey.from_seed("other.example", bytes(32)).vkey
+        world.say("witnesses_set", policy=[f"witness other {other}", "quorum other"])
+        assert coverage.witnessed() is None
+        appoint(world, made)
+        assert coverage.covered().witnessed == size
+    check_book(world)
+
+
+def test_what_was_witnessed_stays_so_when_the_key_is_replaced(sqlite_world: World) -> None:
+    """Else every donor would see «witnessed» taken back on the day of a rotation."""
+    world = sqlite_world
+    coverage = Coverage(world.open)
+    with posts(world) as made:
+        appoint(world, made)
+        ask(world)
+        size = coverage.covered().witnessed
+        rotate(world.open, "admin")
+        assert Coverage(world.open).covered().witnessed == size
+        ask(world)
+        assert Coverage(world.open).covered().witnessed == size + 1
+        assert write_tiles(world.open, world.home.path / "tiles") == size + 1
     check_book(world)
 
 
