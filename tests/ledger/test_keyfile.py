@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger import keyfile
 from ledger.home import Home
@@ -49,6 +50,15 @@ def test_a_passphrase_is_the_same_in_either_unicode_form() -> None:
     import unicodedata
 
     assert keyfile.unseal(SEALED, unicodedata.normalize("NFD", PASSPHRASE)) == KEY
+
+
+def test_another_seed_under_this_public_half_is_refused() -> None:
+    """Whoever knows the passphrase cannot slip in a key that the book's own public half does not name."""
+    kdf, nonce = keyfile._Kdf(salt=bytes(16)), bytes(12)
+    sealed = AESGCM(keyfile._derive(kdf, PASSPHRASE)).encrypt(nonce, OTHER.seed, keyfile._bound(KEY.vkey))
+    data = msgspec.json.encode(keyfile._Sealed(vkey=KEY.vkey, kdf=kdf, nonce=nonce, sealed=sealed))
+    with pytest.raises(KeyMalformed):
+        keyfile.unseal(data, PASSPHRASE)
 
 
 def test_sealing_twice_shares_nothing() -> None:
