@@ -16,6 +16,7 @@ from typing import Any, get_args
 
 import pytest
 
+from api.words import DoorReason
 from audit.checks_bundle import BundleReason
 from audit.consolidate import GrantKind, LeftOut
 from audit.findings import FindingKind
@@ -120,6 +121,9 @@ def test_every_reason_finding_and_kind_stands_in_its_page() -> None:
         *get_args(BundleReason),
         *LeftOut,
         *GrantKind,
+        *DoorReason,
+        "NOTHING_LOST",
+        "RECORD_DIFFERS",
         "NO_STATE",
         "NO_KEY",
         "KEY_LOCKED",

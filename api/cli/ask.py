@@ -35,7 +35,7 @@ def trace(
     names = {key.key: decode_value(value)["name"] for key, value in rows.items()}
     moved = body is not None and bool(decode_bare(body).postings)
     covered = Coverage(session.opened).covered()
-    document = {**traced.to_json(), "state": covered.state(index), "cosigned_at": covered.cosigned_at}
+    document = {**traced.to_json(), "state": covered.state(index), "cosigned_at": _instant(covered)}
     return Answer(document, [*_told(traced, names, moved=moved), _standing(covered, index)])
 
 
@@ -51,7 +51,18 @@ def _standing(covered: "Covered", index: int) -> str:
     line = f"Bản ghi {index}: {STATES[covered.state(index)]}"
     if covered.cosigned_at is None:
         return line
-    return f"{line}; bên làm chứng ký gần nhất / newest cosignature {covered.cosigned_at:%d/%m/%Y %H:%M} UTC"
+    return f"{line}; {_newest(covered.cosigned_at)}"
+
+
+def _newest(cosigned_at: datetime) -> str:
+    return f"bên làm chứng ký gần nhất / newest cosignature {cosigned_at:%d/%m/%Y %H:%M} UTC"
+
+
+def _instant(covered: "Covered") -> str | None:
+    """When the newest cosignature was given, in the log's own form of an instant."""
+    from ledger.days import to_instant
+
+    return None if covered.cosigned_at is None else to_instant(covered.cosigned_at)
 
 
 def _told(traced: "Trace", communes: dict[str, str], *, moved: bool) -> list[str]:
@@ -127,5 +138,6 @@ def search(
     found = [
         {"index": h.index, "kind": h.kind, "at": h.at, "state": covered.state(h.index), "found": h.found} for h in hits
     ]
-    document = {"hits": found, "cosigned_at": covered.cosigned_at}
-    return Answer(document, (), (("bản ghi / record", "kind", "ngày / day", "state", "thấy / found"), rows))
+    document = {"hits": found, "cosigned_at": _instant(covered)}
+    said = () if covered.cosigned_at is None else (_newest(covered.cosigned_at),)
+    return Answer(document, said, (("bản ghi / record", "kind", "ngày / day", "state", "thấy / found"), rows))

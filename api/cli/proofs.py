@@ -145,7 +145,7 @@ def checkpoint(
         "note": note.decode(),
         "witnesses": answers,
     }
-    return Answer(document, (note.decode().rstrip("\n"), *told))
+    return Answer(document, (note.decode().rstrip("\n"),), aside=told)
 
 
 def prove(
@@ -353,7 +353,8 @@ def _against(session: Session, answer: Answer, note: bytes, key: Any, where: str
             "smaller one was shown later is your own testimony"
         )
         return _found(answer, "ROLLED_BACK", line, evidence=str(both), **more)
-    return replace(answer, document=answer.document | more)
+    line = f"Sổ hiện nay nối tiếp đúng mốc này — the log of now continues it: {compared.now.size} bản ghi / records"
+    return replace(answer, document=answer.document | more, lines=(*answer.lines, line))
 
 
 @contextmanager

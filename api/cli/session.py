@@ -45,6 +45,8 @@ class Answer:
     lines: Sequence[str] = ()
     table: tuple[Sequence[str], Sequence[Sequence[str]]] | None = None
     code: int = DONE
+    aside: Sequence[str] = ()
+    """For people, on stderr: what must not end up in the file that standard output is sent to."""
 
 
 @dataclass
@@ -323,6 +325,8 @@ def show(session: Session, answer: Answer) -> None:
         return
     for line in answer.lines:
         print(line)
+    for line in answer.aside:
+        print(line, file=sys.stderr)
     if answer.table is not None:
         from rich.console import Console
         from rich.table import Table

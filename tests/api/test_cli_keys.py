@@ -178,3 +178,19 @@ def test_a_key_is_not_destroyed_before_the_end_is_signed_and_witnessed(home: Pat
         keep_cosignature(db, "hp", checkpoint.size, "witness.example", line)
     assert sovang("key", "destroy", home=home).code == 0
     opened.close()
+
+
+def test_a_checkpoint_sent_to_a_file_is_the_note_alone(home: Path, tmp_path: Path) -> None:
+    """`sovang checkpoint > FILE` is what an auditor keeps; how the witnesses answered stands beside it."""
+    from ledger.log.cosignature import CosigningKey
+
+    witness = CosigningKey.from_seed("witness.example", bytes(32))
+    policy, kept = tmp_path / "policy", tmp_path / "moc"
+    policy.write_text(f"witness hoi {witness.vkey} http://127.0.0.1:9\nquorum hoi\n")
+    assert sovang("witness", "use", policy, home=home).code == 0
+    ran = sovang("checkpoint", home=home)
+    assert (ran.code, "hoi: CHƯA KÝ" in ran.err, "hoi" in ran.out) == (0, True, False)
+    kept.write_text(ran.out)
+    checked = sovang("check", kept, "--against", home, home=home)
+    assert (checked.code, "nối tiếp đúng mốc này" in checked.out) == (0, True), checked
+    assert sovang("verify", "--since", kept, "--json", home=home).said["whole"]
