@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from audit.findings import FindingKind, Findings
@@ -183,6 +183,18 @@ class TilesSource:
             raise SourceUnavailable(f"{path}: {error}") from error
 
 
+class _SameHost(urllib.request.HTTPRedirectHandler):
+    """A log may move within its host (http to https, a slash), and may not send its readers elsewhere: a witness and
+    a department read it from inside their own networks."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        if urlsplit(newurl).hostname != urlsplit(req.full_url).hostname:
+            raise SourceUnavailable("the server sends its readers to another host")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 def _opener() -> urllib.request.OpenerDirector:
     # HTTP only: the default opener would also follow a server to file: and ftp: addresses.
     opener = urllib.request.OpenerDirector()
@@ -191,7 +203,7 @@ def _opener() -> urllib.request.OpenerDirector:
         Http(),
         Https(),
         urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPRedirectHandler(),
+        _SameHost(),
         urllib.request.HTTPErrorProcessor(),
         urllib.request.UnknownHandler(),
     ):

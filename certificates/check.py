@@ -75,6 +75,8 @@ def check_paper(pdf: bytes, key: VerifierKey) -> CheckedPaper:
     issued = paper.entry
     if not isinstance(book, BookOpened) or records["book"].index != 0:
         raise PaperFalse("NOT_THE_BOOK", "record 0 is not inside")
+    if book.origin != next(iter(checkpoints)).origin:
+        raise PaperFalse("NOT_THE_BOOK", "record 0 opens a book of another origin")
     if not isinstance(issued, CertificateIssued) or issued.number is None:
         raise PaperFalse("NOT_A_PAPER", "the record issues no paper")
     if issued.gift != gift.index or issued.gift_leaf != leaf_of(files["gift.record"]).hex():

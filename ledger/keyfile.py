@@ -34,13 +34,13 @@ class PassphraseWrong(ValueError):
     """The sealed key does not open: another passphrase, or a damaged file; that cannot be told apart."""
 
 
-# A file asks for memory before it is known to be ours: a gigabyte is the most it gets.
+# A file asks for memory and time before it is known to be ours: a quarter of a gigabyte and a second or two at most.
 class _Kdf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     salt: Annotated[bytes, msgspec.Meta(min_length=16, max_length=64)]
     name: Literal["argon2id"] = "argon2id"
-    iterations: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
+    iterations: Annotated[int, msgspec.Meta(ge=1, le=5)] = 3
     lanes: Annotated[int, msgspec.Meta(ge=1, le=16)] = 4
-    memory_kib: Annotated[int, msgspec.Meta(ge=1024, le=2**20)] = 2**16
+    memory_kib: Annotated[int, msgspec.Meta(ge=1024, le=2**18)] = 2**16
 
 
 class _Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -218,6 +218,11 @@ class _Hostile(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "file:///etc/passwd")
             self.end_headers()
+        elif self.path.startswith("/elsewhere"):
+            # The same server under another name: were it followed, the answer would be a 200.
+            self.send_response(302)
+            self.send_header("Location", f"http://localhost:{self.server.server_address[1]}/short")
+            self.end_headers()
         elif self.path.startswith("/round"):
             self.send_response(302)
             self.send_header("Location", self.path)
@@ -237,10 +242,10 @@ class _Hostile(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize("path", ["fails", "file", "round", "endless", "short"])
+@pytest.mark.parametrize("path", ["fails", "file", "elsewhere", "round", "endless", "short"])
 def test_a_hostile_server(case: Case, serve: Callable[[object], str], path: str) -> None:
     """It can refuse and lie, but not crash the audit, fill the memory or lead it to a file."""
-    with pytest.raises(SourceUnavailable):
+    with pytest.raises(SourceUnavailable, match="another host" if path == "elsewhere" else "."):
         verify_tiles(f"{serve(_Hostile)}/{path}", case.world.open.vkey)
 
 
