@@ -13,7 +13,8 @@ The layout and every name of a failure are in docs/format.md, "Donor's bundle" a
 9. The opening of the name gives the commitment in the gift's record.
 
 It shows that money of the gift's fund went to these uses. That rule R gives just these to this gift is shown
-by a fold of the whole book only. Pure.
+by a fold of the whole book only. `held`, `refunded_minor` and the money of a use of goods are the issuer's word:
+they add up, and nothing inside proves them; whoever shows them says so. Pure.
 """
 
 import hmac
@@ -25,7 +26,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ledger.accounts import Posting, root
+from ledger.accounts import CODE, Posting, root
 from ledger.entries.aid import Delivered
 from ledger.entries.base import Person
 from ledger.entries.book import BalanceBrought, BookOpened, KeyReplaced
@@ -37,7 +38,7 @@ from ledger.log.note import NoteRejected, VerifierKey, decode_base64, open_note
 from ledger.log.policy import NONE, Judged, Policy
 from ledger.log.proof import MAX_HASHES
 from ledger.log.qr import read_qr
-from ledger.money import Amount
+from ledger.money import Amount, Unit
 from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare, leaf_of
 from ledger.tracing import Held
 
@@ -47,6 +48,7 @@ MAX_RECORDS = 20_000
 
 Natural = Annotated[int, msgspec.Meta(ge=0)]
 _WAYS = ("fund", "allocated", "ordered", "handed", "shortfall")
+HeldAccount = Annotated[str, msgspec.Meta(pattern=f"^(?:{'|'.join(_WAYS)}):{CODE}$(?!\n)")]
 _EXCHANGE = "exchange-purpose"
 _NO_POLICY = Policy((), (), (), NONE)
 
@@ -110,18 +112,18 @@ class Proven(_Struct, frozen=True):
 
 
 class HeldPart(_Struct, frozen=True):
-    """What is not used yet, and where."""
+    """What is not used yet, and where: the issuer's word."""
 
-    account: str
-    goods: dict[str, Natural]
+    account: HeldAccount
+    goods: dict[Unit, Natural]
     minor: Natural
     unit: str
 
 
 class UsePart(_Struct, frozen=True):
-    """What one record used of the gift."""
+    """What one record used of the gift; of goods only the pieces are held against that record."""
 
-    goods: dict[str, Natural]
+    goods: dict[Unit, Natural]
     index: Natural
     minor: Natural
     unit: str
@@ -168,7 +170,10 @@ class CheckedUse:
 
 @dataclass(frozen=True, slots=True)
 class CheckedBundle:
-    """What a bundle shows, as of the book of `checkpoint.size` records. `name` is the donor's, opened."""
+    """What a bundle shows, as of the book of `checkpoint.size` records. `name` is the donor's, opened.
+
+    Not proven, only adding up with the rest: `held`, `refunded_minor`, and `minor` of a use with `goods`.
+    """
 
     issuer: str
     gift: int

@@ -20,6 +20,9 @@ CANNOT_SHOW = (
 )
 
 
+SAID = "quỹ nói, chưa chứng minh — said by the fund, not proven here"
+
+
 def bundle(
     session: Session,
     gift: Annotated[int, typer.Argument(help="Số bản ghi của khoản ủng hộ — index of the gift")],
@@ -90,11 +93,15 @@ def bundle_answer(checked: "CheckedBundle") -> Answer:
         "received_on": checked.received_on,
         "name": checked.name,
         "uses": [
-            {"index": u.index, "kind": u.kind, "day": u.day, "minor": u.minor, "unit": u.unit, "goods": u.goods}
+            {"index": u.index, "kind": u.kind, "day": u.day, "goods": u.goods}
+            | ({} if u.goods else {"minor": u.minor, "unit": u.unit})
             for u in checked.uses
         ],
-        "held": [{"account": h.account, "minor": h.minor, "unit": h.unit, "goods": h.goods} for h in checked.held],
-        "refunded_minor": checked.refunded_minor,
+        "said_not_proven": {
+            "held": [{"account": h.account, "minor": h.minor, "unit": h.unit, "goods": h.goods} for h in checked.held],
+            "refunded_minor": checked.refunded_minor,
+            "uses": [{"index": u.index, "minor": u.minor, "unit": u.unit} for u in checked.uses if u.goods],
+        },
         "records": list(checked.records),
         "origin": checked.checkpoint.origin,
         "size": checked.checkpoint.size,
@@ -119,13 +126,20 @@ def _told(checked: "CheckedBundle") -> list[str]:
         where = use.commune or (f"tỉnh / province {use.province}" if use.province else "")
         when = "" if use.day is None else f"{use.day:%m/%Y}" if use.province else f"{use.day:%d/%m/%Y}"
         what = " ".join(filter(None, (use.activity or use.kind, where)))
-        used = amount(use.minor, unit) + _pieces(use.goods, unit)
+        used = _pieces(use.goods) or amount(use.minor, unit)
         lines.append(f"- đã dùng / used {used}: {what}, {when}, bản ghi / record {use.index}")
-    lines += [f"- còn giữ / held {amount(h.minor, unit)}{_pieces(h.goods, unit)}: {h.account}" for h in checked.held]
+    said = [
+        f"- tiền của hàng đã dùng / money of the goods used {amount(use.minor, unit)}: bản ghi / record {use.index}"
+        for use in checked.uses
+        if use.goods
+    ]
+    for place in checked.held:
+        goods = f" = {_pieces(place.goods)}" if place.goods else ""
+        said.append(f"- còn giữ / held {amount(place.minor, unit)}{goods}: {place.account}")
     if checked.refunded_minor:
-        lines.append(f"- đã hoàn hoặc đảo / given back or reversed {amount(checked.refunded_minor, unit)}")
-    return lines
+        said.append(f"- đã hoàn hoặc đảo / given back or reversed {amount(checked.refunded_minor, unit)}")
+    return [*lines, f"{SAID[0].upper()}{SAID[1:]}:", *said] if said else lines
 
 
-def _pieces(goods: dict[str, int], unit: str) -> str:
-    return "".join(f" = {count} {of}" for of, count in goods.items() if of != unit)
+def _pieces(goods: dict[str, int]) -> str:
+    return ", ".join(f"{count} {of}" for of, count in goods.items())

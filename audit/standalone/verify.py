@@ -26,7 +26,7 @@ docs/format.md. The rules; each part of the code names the one it keeps:
     the signed ones; tiles of hashes, where present, are those of the records.
 10. Proof (C2SP tlog-proof): the record's leaf hash leads to the root of the checkpoint.
 11. Paper: three records and their proofs inside the PDF; what counts is what they say, never the page.
-12. Bundle: a gift's records under one checkpoint; its uses, its rest and what went back add up to it.
+12. Bundle: a gift's records under one checkpoint; its uses are shown; what is left and went back only adds up to it.
 13. Fork: two checkpoints of one key, of which the newer does not continue the older. 14. QR: a record and its proof.
 """
 
@@ -62,6 +62,7 @@ FACTS = "Điều được ghi có đúng sự thật hay không. — Whether wha
 TAIL = "Phần sổ sau mốc này, phần cuối có bị cắt không. — What came after this checkpoint; whether a tail was cut off."
 HISTORY = "Người giữ khóa viết lại lịch sử. — That a holder of the log's key rewrote history: no --policy, no --since."
 REVOKED = "Giấy có bị thu hồi sau đó không. — Whether the paper was revoked later."
+SAID = "quỹ nói, chưa chứng minh — said by the fund, not proven here"
 USES = "Khoản này có đúng các lần dùng này không: cần cả sổ. — That rule R gave it just these uses: needs the book."
 
 
@@ -454,10 +455,8 @@ class Chain:
 
     def replace(self, entry: Json, index: int, kind: str) -> None:
         old, new, compromised = self.terms[-1][0], read_key(entry.get("new_key")), entry.get("compromised")
-        right = entry.get("old_key") == old.text and new.name == old.name and new != old
-        need(
-            right and isinstance(compromised, bool), kind, "thay khóa sai — a key replacement that does not fit", index
-        )
+        right = entry.get("old_key") == old.text and new.name == old.name and new != old and type(compromised) is bool
+        need(right, kind, "thay khóa sai — a key replacement that does not fit", index)
         word = "compromise" if compromised else "rotation"
         text = f"sovang key replacement v1\n{old.name}\n{old.text}\n{new.text}\n{word}\n".encode()
         for key, name in ((new, "new_signature"), (old, "old_signature")):
@@ -704,7 +703,8 @@ def check_paper(data: bytes, asked: Asked, report: Report) -> None:
 
 
 PART = {"goods": dict, "minor": 0, "unit": str}
-TRACE = {"amount": AMOUNT, "fund": str, "held": [{"account": str, **PART}], "refunded_minor": 0}
+WAY = f"(fund|allocated|ordered|handed|shortfall):{CODE}"
+TRACE = {"amount": AMOUNT, "fund": str, "held": [{"account": WAY, **PART}], "refunded_minor": 0}
 TRACE["uses"] = [{"index": 0, **PART}]
 BUNDLE = {"checkpoint": str, "format": "sovang-bundle/1", "gift": {"index": 0, "part?": 0}, "trace": TRACE}
 BUNDLE.update({"openings": {"name?": {"r": HASH, "value": str}}, "records": [{"path": [str], "record": str}]})
@@ -743,17 +743,14 @@ def check_bundle(data: bytes, asked: Asked, report: Report) -> None:
     for items, key in ((trace["held"], "account"), (trace["uses"], "index"), (records, "index")):
         keys = [item[key] for item in items]
         need(keys == sorted(set(keys)), "MALFORMED", wrong)
-    need(all(shaped(count, 0) for item in told for count in item["goods"].values()), "MALFORMED", wrong)
+    goods = [pair for item in told for pair in item["goods"].items()]
+    need(all(shaped(unit, UNIT) and shaped(count, 0) for unit, count in goods), "MALFORMED", wrong)
     chain = Chain(asked.key, (asked.key, 0))
     for each in records:
         entry, index = each["entry"], each["index"]
         if entry["kind"] == "key_replaced" and entry.get("old_key") == chain.terms[-1][0].text:
-            need(
-                entry.get("compromised") is False,
-                "KEY_COMPROMISED",
-                "khóa đã bị lộ — the pinned key was compromised",
-                index,
-            )
+            rotated = entry.get("compromised") is False
+            need(rotated, "KEY_COMPROMISED", "khóa đã bị lộ — the pinned key was compromised", index)
             chain.replace(entry, index, "KEY_CHAIN_BROKEN")
     checkpoint = Checkpoint(bundle["checkpoint"].encode(), asked.key, signed=False)
     chain.accept(checkpoint, *(key for key, _ in chain.terms if not checkpoint.signed_by(key)))
@@ -783,7 +780,10 @@ def check_bundle(data: bytes, asked: Asked, report: Report) -> None:
             sources |= {stop(p["source"], unit, use["index"]) for p in some}
         need(sources & reached, "NO_PATH", "không có đường từ nguồn tới lần dùng — no way leads there", use["index"])
     name = opened_name(bundle["openings"], donor, wanted=True) if bundle["openings"] else None
-    finish(checkpoint, asked, report, USES, **trace, gift=gift["index"], part=part, name=name)
+    said: Json = {key: trace.pop(key) for key in ("held", "refunded_minor")}
+    bought = [use for use in trace["uses"] if use["goods"]]
+    said["uses"] = [{"index": use["index"], "minor": use.pop("minor"), "unit": use.pop("unit")} for use in bought]
+    finish(checkpoint, asked, report, USES, **trace, gift=gift["index"], part=part, name=name, said_not_proven=said)
 
 
 def check_fork(data: bytes, asked: Asked, report: Report) -> None:
@@ -889,7 +889,7 @@ def main() -> int:
     print(VERDICTS[4 if code == 0 and answer.get("proves") == "fork" else code])
     for name, value in answer.items():
         if name not in ("ok", "findings", "cannot_exclude") and value not in ("", None, 0):
-            print(f"  {name}: {value}")
+            print(f"  {SAID if name == 'said_not_proven' else name}: {value}")
     for finding in answer["findings"]:
         print("  {severity} {kind} [{index}]: {detail}".format(**finding).replace(" [None]", ""))
     print(*(f"  ? {sentence}" for sentence in answer.get("cannot_exclude", [])), sep="\n")

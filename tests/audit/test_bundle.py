@@ -254,6 +254,9 @@ FALSE: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
     "a negative use": ("MALFORMED", trace_of(lambda t: t["uses"][0].update(minor=-1))),
     "a use twice": ("MALFORMED", trace_of(lambda t: t["uses"].append(t["uses"][0]))),
     "places out of order": ("MALFORMED", trace_of(lambda t: t["held"].reverse())),
+    "a place of words": ("MALFORMED", trace_of(lambda t: t["held"][0].update(account="đã giao đủ <b>x</b>"))),
+    "a place that is a use": ("MALFORMED", trace_of(lambda t: t["held"][-1].update(account="used:PB1"))),
+    "goods of words": ("MALFORMED", trace_of(lambda t: t["held"][0].update(goods={"phần quà": 1}))),
     "no gift of nothing": ("MALFORMED", trace_of(lambda t: t["amount"].update(minor=0))),
     "a record that is none": ("RECORD_MALFORMED", lambda b: b["records"][1].update(record="{}")),
     "a record with a space": (
@@ -343,10 +346,17 @@ def replaced(old: SigningKey, new: SigningKey, *, compromised: bool = False, for
     )
 
 
-def rotated(*, compromised: bool = False, forged: bool = False, by: SigningKey = NEW_KEY, after: bool = True) -> bytes:
+def rotated(
+    *,
+    compromised: bool = False,
+    forged: bool = False,
+    to: SigningKey = NEW_KEY,
+    by: SigningKey = NEW_KEY,
+    after: bool = True,
+) -> bytes:
     """The bundle of a book whose key was replaced behind its last use, and then one more gift."""
     book = milk_story()
-    book.say(replaced(KEY, NEW_KEY, compromised=compromised, forged=forged))
+    book.say(replaced(KEY, to, compromised=compromised, forged=forged))
     if after:
         book.gift(5)
     return Log(book.entries, key=by).bundle(1)
@@ -363,6 +373,13 @@ def test_a_replaced_key_is_followed_from_the_pinned_one() -> None:
     assert check_bundle(rotated(compromised=True), NEW_KEY.verifier)
     other = SigningKey.from_seed("quy.example/so-vang", bytes(32))
     assert reasons(rotated(), other.verifier) == "NOTE_REJECTED"
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_key_is_not_handed_over_to_another_log(after: bool) -> None:
+    """A key of another origin, rightly signed by both, is no successor, even where the old key may still sign."""
+    foreign = SigningKey.from_seed("khac.example/so-vang", bytes(range(64, 96)))
+    assert reasons(rotated(to=foreign, by=foreign if after else KEY, after=after)) == "KEY_CHAIN_BROKEN"
 
 
 def test_a_policy_is_held_against_the_checkpoint() -> None:

@@ -1050,13 +1050,16 @@ function shapeOfBundle(bundle) {
   shape(trace, ['amount', 'fund', 'held', 'refunded_minor', 'uses'])
   demand(typed('Amount', trace.get('amount')) && isText(trace.get('fund')), 'MALFORMED', 'trace')
   demand(isCount(trace.get('refunded_minor')), 'MALFORMED', 'refunded_minor')
-  for (const [list, key, check] of [['held', 'account', isText], ['uses', 'index', isCount]]) {
+  const isWay = (value) => isText(value) && /^(?:fund|allocated|ordered|handed|shortfall):[A-Za-z0-9][A-Za-z0-9._-]{0,39}$/.test(value)
+  for (const [list, key, check] of [['held', 'account', isWay], ['uses', 'index', isCount]]) {
     demand(Array.isArray(trace.get(list)), 'MALFORMED', list)
     for (const item of trace.get(list)) {
       shape(item, ['goods', key, 'minor', 'unit'])
       demand(check(item.get(key)) && isCount(item.get('minor')) && isText(item.get('unit')), 'MALFORMED', list)
       demand(item.get('goods') instanceof Map, 'MALFORMED', 'goods')
-      for (const pieces of item.get('goods').values()) demand(isCount(pieces), 'MALFORMED', 'goods')
+      for (const [what, pieces] of item.get('goods')) {
+        demand(/^(?:[A-Z]{3}|[a-z][a-z0-9-]{2,39})$/.test(what) && isCount(pieces), 'MALFORMED', 'goods')
+      }
     }
     ascending(trace.get(list).map((item) => item.get(key)))
   }

@@ -1515,6 +1515,21 @@ def bundles(t: Table) -> None:
         traced(held=[held("allocated:pb-1", 25_000), held("allocated:pb-1", 50_000)]),
         "MALFORMED: one account twice",
     )
+    for name, account in (
+        ("words", "đã giao đủ cho các em <b>x</b>"),
+        ("used", "used:pb-1"),
+        ("place", "bank:VCB"),
+        ("exchange", "exchange-purpose"),
+        ("no-code", "fund:"),
+        ("long", "fund:" + 41 * "a"),
+        ("line", "fund:sua\n"),
+        ("blank", " fund:sua"),
+    ):
+        bad(f"held-account-{name}", traced(held=[held(account, 75_000)]), "MALFORMED: nowhere money of a gift waits")
+    good("held-account-longest", traced(held=[held("fund:" + 40 * "a", 75_000)]), "a code of 40 characters")
+    for name, unit in (("words", "phần quà đã trao"), ("short", "ao"), ("line", f"{MILK}\n")):
+        waits = {**held("allocated:pb-1", 75_000), "goods": {unit: 1}}
+        bad(f"held-goods-{name}", traced(held=[waits]), "MALFORMED: no unit")
     costs = {**spent, "amount": {"minor": 500_000, "unit": "VND"}, "fund": "sua", "held": [held("fund:sua", 480_000)]}
     bad(
         "no-way",
