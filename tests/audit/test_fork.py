@@ -8,9 +8,10 @@ import pytest
 
 from audit.fork import NoFork, check_fork, compare, make_fork
 from audit.queries import prove, write_tiles
+from ledger.log import canonical
 from ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from ledger.log.merkle import ProofFailed, prefix_roots, prove_prefix, root_of
-from ledger.log.note import NoteRejected, SigningKey
+from ledger.log.note import NoteRejected, SigningKey, encode_base64
 from ledger.log.tiles import reader_of
 from tests.api.test_cli import sovang
 from tests.audit.conftest import Case
@@ -80,6 +81,18 @@ def test_nobody_but_the_owner_can_make_one() -> None:
     for junk in (b"", b"{}", b"[" * 100_000, good + b"\n", good.replace(b'","', b'", "')):
         with pytest.raises(ProofFailed):
             check_fork(junk, KEY.verifier)
+
+
+def test_two_trees_of_one_size_need_no_path() -> None:
+    """Else one fork has as many proofs as somebody likes to append hashes."""
+    older, newer = trees(5, 5)
+    said = json.loads(make_fork(note(older), note(newer), reader_of(newer), KEY.verifier))
+    assert said["path"] == []
+    for path in ([bytes(32)], [root_of(older)], list(prove_prefix(3, 5, reader_of(newer)))):
+        longer = canonical.encode({**said, "path": [encode_base64(node) for node in path]})
+        with pytest.raises(ProofFailed) as refused:
+            check_fork(longer, KEY.verifier)
+        assert refused.value.reason == "proof_too_long"
 
 
 def test_a_smaller_log_is_a_rollback_and_no_fork_proof() -> None:

@@ -9,6 +9,7 @@ import pytest
 from audit.database import verify_connection, verify_home
 from audit.findings import FindingKind, Report
 from audit.queries import write_tiles
+from audit.saved import read_saved
 from audit.verify import KEY_THIEF, OWN_WITNESSES, verify_tiles
 from ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from ledger.log.merkle import root_of
@@ -45,9 +46,9 @@ def _sign(world: World, size: int, *keys: SigningKey) -> bytes:
 class Replaced:
     """A book whose key was replaced at record `at`; `first` signed before, `second` after."""
 
-    def __init__(self, world: World, *, compromised: bool = False) -> None:
+    def __init__(self, world: World, *, compromised: bool = False, second: SigningKey | None = None) -> None:
         self.world = world
-        self.first, self.second = world.open.signer.key(), next_key(world)
+        self.first, self.second = world.open.signer.key(), second or next_key(world)
         world.open.checkpointer.run()
         self.before = self._newest()
         self.at = world.say(**key_replaced(self.first, self.second, compromised=compromised)).index
@@ -74,6 +75,25 @@ class Replaced:
             for size, keys in signers.items():
                 keep_checkpoint(db, self.world.open.code, size, _sign(self.world, size, *keys).decode())
             return verify_connection(db, self.world.open.code, pinned.verifier, vault=self.world.open.keys)
+
+    def state_at(self, size: int, pinned: SigningKey, *signers: SigningKey) -> bytes:
+        """What an audit keeps that has met a checkpoint of this size, and none after it."""
+        with tampering(self.world) as db:
+            keep_checkpoint(db, self.world.open.code, size, _sign(self.world, size, *signers).decode())
+            report = verify_connection(db, self.world.open.code, pinned.verifier, database=False, keep_state=True)
+        assert report.state is not None, [str(f) for f in report.findings]
+        assert read_saved(report.state, origin=pinned.name).audit.size == size
+        return report.state
+
+    def go_on(self, state: bytes, pinned: SigningKey, signers: dict[int, tuple[SigningKey, ...]]) -> list[Any]:
+        """What is broken for an audit that goes on from `state`, as (kind, size)."""
+        with tampering(self.world) as db:
+            with no_triggers(db):
+                db.execute(tables.checkpoints.delete().where(tables.checkpoints.c.size.in_(signers)))
+            for size, keys in signers.items():
+                keep_checkpoint(db, self.world.open.code, size, _sign(self.world, size, *keys).decode())
+            report = verify_connection(db, self.world.open.code, pinned.verifier, database=False, state=state)
+        return [(f.kind, f.index) for f in report.findings if f.severity == "broken"]
 
 
 def test_any_key_of_the_chain_may_be_pinned(sqlite_world: World) -> None:
@@ -110,6 +130,49 @@ def test_a_compromise_must_be_pinned_anew(sqlite_world: World) -> None:
     old = book.audit(book.first)
     assert [(f.kind, f.index) for f in old.findings] == [(K.KEY_COMPROMISED, book.at)]
     assert book.audit(book.second).ok
+
+
+def test_an_audit_goes_on_from_a_replacement(sqlite_world: World) -> None:
+    """A saved audit that stands right behind it knows who may sign which size, under the old key and the new."""
+    book = Replaced(sqlite_world)
+    first, second, at = book.first, book.second, book.at
+    right = {at + 1: (first, second), at + 3: (second,)}
+    state = book.state_at(at + 1, first, first, second)
+    for pinned in (first, second):
+        assert book.go_on(state, pinned, right) == []
+        assert book.go_on(state, pinned, right | {at + 2: (second,)}) == []
+        late = book.go_on(state, pinned, right | {at + 2: (first,)})
+        assert late == [(K.KEY_CLOSED, at + 2)]
+        # One that is older than the state, of a size at which the new key was not there yet.
+        early = book.go_on(state, pinned, right | {at: (second,)})
+        assert early == [(K.CHECKPOINT_INVALID, at)]
+        assert book.go_on(state, pinned, right | {at: (first,)}) == []
+    # The old key alone closes the book at its last size; whoever has pinned the new one wants its line there.
+    alone = {at + 1: (first,), at + 3: (second,)}
+    assert book.go_on(state, first, alone) == []
+    assert book.go_on(state, second, alone) == [(K.KEY_CLOSED, at + 1)]
+    assert book.go_on(book.state_at(at + 1, first, first), first, right) == []
+    stranger = next_key(sqlite_world, 9)
+    assert (K.KEY_DIFFERS, 0) in book.go_on(state, stranger, right)
+    check_book(sqlite_world, checkpoint=False)
+
+
+def test_an_audit_goes_on_under_the_third_key(sqlite_world: World) -> None:
+    """Each key has its own end, whichever comes first in the register of those that are closed."""
+    numbers = sorted(range(1, 6), key=lambda number: next_key(sqlite_world, number).vkey, reverse=True)
+    book = Replaced(sqlite_world, second=next_key(sqlite_world, numbers[0]))
+    first, second, third = book.first, book.second, next_key(sqlite_world, numbers[-1])
+    at = sqlite_world.say(**key_replaced(second, third)).index
+    sqlite_world.gift()
+    state = book.state_at(at + 1, first, second, third)
+    right = {at + 1: (second, third), at + 2: (third,)}
+    for pinned in (first, second, third):
+        assert book.go_on(state, pinned, right) == []
+        assert book.go_on(state, pinned, right | {book.at: (first,), book.at + 2: (second,), at: (second,)}) == []
+        for size, wrong in ((book.at, second), (book.at + 2, first), (at, third), (at + 2, second)):
+            print(pinned.vkey, size, wrong.vkey)
+            assert {index for _, index in book.go_on(state, pinned, right | {size: (wrong,)})} == {size}
+    check_book(sqlite_world, checkpoint=False)
 
 
 def test_from_tiles_too(sqlite_world: World, tmp_path: Path) -> None:
@@ -191,6 +254,41 @@ def test_the_age_of_the_quorum(case: Case) -> None:
             witness(case.world, db, keys=WITNESSES[2:], at=seconds(seen) + 400)
         again = _audit(case, db, at=seen + timedelta(seconds=500), max_age_seconds=499)
         assert again.cosignature_age_seconds == 500
+
+
+def test_the_quorum_is_as_old_as_the_line_that_completed_it(case: Case) -> None:
+    """Two of three had signed when the second did: neither the first line, nor a third that comes anew, counts."""
+    signed = case.world.clock.moment
+    with tampering(case.world) as db:
+        with no_triggers(db):
+            for key, at in zip(WITNESSES, (0, 100, 1000), strict=True):
+                witness(case.world, db, keys=[key], at=seconds(signed) + at)
+        for again in (1000, 1990):
+            with no_triggers(db):
+                witness(case.world, db, keys=WITNESSES[2:], at=seconds(signed) + again)
+            report = _audit(case, db, at=signed + timedelta(seconds=2000), max_age_seconds=1899)
+            assert report.witnessed_at is not None
+            assert seconds(datetime.fromisoformat(report.witnessed_at)) == seconds(signed) + 100
+            assert report.cosignature_age_seconds == 1900
+            assert K.COSIGNATURES_OLD in report.kinds()
+
+
+def test_a_line_without_a_time_is_nobodys_word(case: Case) -> None:
+    """A witness that does not say when it saw a checkpoint does not help to make the quorum, nor to hold it young."""
+    signed = case.world.clock.moment
+    with tampering(case.world) as db:
+        with no_triggers(db):
+            db.execute(tables.cosignatures.delete())
+            witness(case.world, db, keys=WITNESSES[:1], at=seconds(signed))
+            witness(case.world, db, keys=WITNESSES[1:2], at=0)
+        report = _audit(case, db)
+        assert _kinds(case, report) == {K.NOT_WITNESSED}
+        assert (report.states.witnessed, report.witnessed_at) == (0, None)
+        with no_triggers(db):
+            witness(case.world, db, keys=WITNESSES[2:], at=seconds(signed) + 50)
+        report = _audit(case, db, at=signed + timedelta(seconds=90))
+    assert not _kinds(case, report)
+    assert (report.states.witnessed, report.cosignature_age_seconds) == (report.size, 40)
 
 
 @pytest.mark.parametrize(("late", "found"), [(0, False), (5, False), (12, True), (86_400, True)])

@@ -298,3 +298,31 @@ def test_the_server_tells_states_ages_and_alarms(sqlite_world: World) -> None:
             assert 'sovang_witness_ok{book="hp",witness="truong"} 1.0' in metrics
             assert 'sovang_alarms{book="hp"} 3.0' in metrics
     check_book(world, allow={FindingKind.COSIGNATURES_OLD})
+
+
+def test_a_quiet_book_that_nobody_signs_again_is_an_alarm(sqlite_world: World) -> None:
+    """Nothing waits for a witness, and yet nobody outside has seen the book for two renewals."""
+    world = sqlite_world
+    with posts(world) as made:
+        appoint(world, made)
+        with TestClient(create_app(world.home), base_url="http://127.0.0.1:8000") as client:
+            answer = client.post("/api/v1/entries?wait=witnessed", json={"entry": gift()}).json()
+            assert answer["recorded"][0]["state"] == "witnessed"
+            for post in made:
+                post.change.append(lambda answer: Answer(503, b""))
+
+            def late(seconds: float) -> list[dict[str, Any]]:
+                """The alarms of lateness when the newest cosignature is so old."""
+                ready = client.get("/readyz").json()
+                world.clock.moment += timedelta(seconds=seconds - ready["books"]["hp"]["cosignature_age_seconds"])
+                ready = client.get("/readyz").json()
+                assert ready["ready"]
+                assert ready["books"]["hp"]["witnessed"] == ready["books"]["hp"]["size"]
+                return [alarm for alarm in ready["alarms"] if alarm["reason"] == "WITNESSES_LATE"]
+
+            renewals = 2 * RENEWED_AFTER.total_seconds()
+            assert late(renewals - 5) == []
+            [alarm] = late(renewals + 5)
+            assert alarm["unwitnessed_seconds"] == 0
+            assert alarm["age_seconds"] >= renewals
+    check_book(world, allow={FindingKind.COSIGNATURES_OLD})
