@@ -32,6 +32,8 @@ MAX_FILE_BYTES = 5 * 1024 * 1024
 MAX_FILES = 32
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+# A file specification in any spelling. One that is not listed, a reader without a PDF library may take for ours.
+_FILES = re.compile(rb"/(?:E|#45)(?:F|#46)[\0\t\n\f\r ]*(?:<<|%|[-+]?[0-9]+[\0\t\n\f\r %])")
 _MEDIA_TYPES = {"json": "application/json", "jsonl": "application/jsonl", "txt": "text/plain"}
 _UNKNOWN_MEDIA_TYPE = "application/octet-stream"
 
@@ -81,6 +83,8 @@ def attached(pdf: bytes) -> dict[str, bytes]:
     try:
         with _opened(pdf) as document:
             found = _entries(document)
+            if len(_FILES.findall(pdf)) > len(found):
+                raise Rejected(Reason.FILE_UNREADABLE, "a file inside that the catalogue does not list")
             return {name: _content(filespec) for name, filespec in sorted(found.items())}
     except Rejected:
         raise
@@ -156,6 +160,8 @@ def _entries(document: Pdf) -> dict[str, pikepdf.Object]:
             raise Rejected(Reason.FILE_UNREADABLE, "two embedded files have one name, or one has none")
         if len(found) == MAX_FILES:
             raise Rejected(Reason.FILE_TOO_LARGE, "too many embedded files", limit=MAX_FILES)
+        if any(str(filespec[key]) != name for key in ("/F", "/UF") if key in filespec):
+            raise Rejected(Reason.FILE_UNREADABLE, "an embedded file has two names")
         found[name] = filespec
     return found
 

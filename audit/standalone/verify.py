@@ -84,8 +84,6 @@ def need(right: object, kind: str, message: str, index: int | None = None) -> No
 
 
 class Report:
-    """What was found. Broken findings make the verdict; open ones wait for people."""
-
     def __init__(self) -> None:
         self.findings: list[Json] = []
         self.facts: Json = {}
@@ -364,7 +362,6 @@ RECORD.update(reference=CODE + "/[!-~]{1,120}", v=1)
 
 
 def read_record(body: bytes) -> Json:
-    """Rule 6: a record in canonical form with its nine fields."""
     record: Json = canonical(body)
     right = shaped(record, RECORD) and record["v"] == 1 and isinstance(record["entry"].get("kind"), str)
     need(right, "MALFORMED", "bản ghi sai dạng — a field of the record has another form")
@@ -401,8 +398,6 @@ def known(account: str) -> tuple[int, str] | None:
 
 
 class Fold:
-    """Balances. One back at zero is forgotten, so that memory does not grow with the log."""
-
     def __init__(self) -> None:
         self.balances: dict[tuple[str, str], int] = {}
         self.kinds, self.unknown = set(KINDS.split()), {}  # type: set[str], dict[str, int]
@@ -476,14 +471,12 @@ class Chain:
 
 
 def check_opening(record: Json, pinned: Key, kind: str = "NOT_THE_BOOK") -> None:
-    """Record 0 opens the book of the pinned key's name."""
     entry = record["entry"]
     right = record["index"] == 0 and entry["kind"] == "book_opened" and entry.get("origin") == pinned.name
     need(right, kind, "không phải bản ghi mở sổ này — record 0 does not open the book of this origin", 0)
 
 
 def read_file(path: Path, most: int = MAX_FILE) -> bytes | None:
-    """The bytes of a file, None where there is none."""
     try:
         if path.exists() and not path.is_file():
             raise OSError("not a file")
@@ -511,7 +504,6 @@ def tile(folder: Path, level: object, number: int, width: int, most: int) -> tup
 
 
 def bodies(folder: Path, size: int) -> Iterator[tuple[int, bytes]]:
-    """Every record with its index; what is missing or malformed ends the reading."""
     for first in range(0, size, 256):
         width, entries, place = min(256, size - first), [], 0  # type: int, list[bytes], int
         found = tile(folder, "entries", first // 256, width, 256 * (2 + MAX_RECORD))
@@ -632,18 +624,31 @@ def check_proof(data: bytes, asked: Asked, report: Report) -> None:
     finish(checkpoint, asked, report, index=index, kind=record["entry"]["kind"], at=record["at"])
 
 
+EF = rb"/(?:E|#45)(?:F|#46)[\0\t\n\f\r ]*(?:<<|%|[-+]?[0-9]+[\0\t\n\f\r %])"  # in any spelling
+SPEC = rb"\n([0-9]{1,6}) 0 obj\n<< /AFRelationship /Data /EF << /F ([0-9]{1,6}) 0 R /UF \2 0 R >> "
+SPEC += rb"/F \(([A-Za-z0-9._-]{1,99})\) /Type /Filespec /UF \(\3\) >>\nendobj"
+END = rb"trailer << (?:/Info [0-9]+ 0 R )?/Root [0-9]+ 0 R /Size ([0-9]{1,6}) (?:/ID \[<[0-9a-f]{32}><[0-9a-f]{32}>\] )?>>"
+END += rb"\nstartxref\n([0-9]{1,9})\n%%EOF\s*\Z"
+
+
 def embedded(data: bytes) -> dict[str, bytes]:
-    """Rule 11: the files inside a paper as we write them, stored without a filter. Whatever else is met is Cannot. What
-    they say is proven by themselves; a page can be drawn by anybody, so nothing else in a PDF matters."""
-    end = re.search(rb"startxref\n([0-9]{1,9})\n%%EOF\s*\Z", data[-64:])
-    specs = re.findall(rb"/EF << /F ([0-9]{1,6}) 0 R /UF \1 0 R >> /F \(([A-Za-z0-9._-]{1,99})\) /Type /Filespec", data)
-    need(specs, "NO_PROOF_INSIDE", "trong PDF không có bằng chứng — there is no proof inside the PDF")
-    clear, files = end is not None and data.startswith(b"xref\n", int(end[1])), Json()
-    for number, name in ((number, name.decode()) for number, name in specs[:32]):
-        head = b"\n%b 0 obj\n<< /Params [^\n]{1,200} /Type /EmbeddedFile /Length ([0-9]{1,8}) >>\nstream\n" % number
-        found = [(each.end(), each.end() + int(each[1])) for each in re.finditer(head, data)]
+    """Rule 11: the files inside a paper as we write them, stored without a filter, each where the one table of objects
+    says. Whatever else is met is Cannot. A page can be drawn by anybody, so nothing else in a PDF matters."""
+    end, specs = re.search(END, data[-400:]), list(re.finditer(SPEC, data))
+    need(re.search(EF, data), "NO_PROOF_INSIDE", "trong PDF không có bằng chứng — there is no proof inside the PDF")
+    files: dict[str, bytes] = {}
+    rows = int(end[2]) + len(b"xref\n0 %b\n" % end[1]) if end else 0
+    clear = end is not None and data.startswith(b"xref\n0 %b\n" % end[1], int(end[2]))
+    clear = (
+        clear and end and data.startswith(end[0], rows + 20 * int(end[1])) and len(specs) == len(re.findall(EF, data))
+    )
+    for spec, number, name in ((spec, spec[2], spec[3].decode()) for spec in specs[:32]):
+        form = b"\n%b 0 obj\n<< /Params [^\n]{1,200} /Type /EmbeddedFile /Length ([0-9]{1,8}) >>\nstream\n" % number
+        found = [(each.end(), each.end() + int(each[1]), each) for each in re.finditer(form, data)]
         clear = clear and len(found) == 1 and data.startswith(b"\nendstream", found[0][1]) and name not in files
-        files[name] = data[slice(*found[0])] if clear else b""
+        for at, each in ((int(spec[1]), spec), (int(number), found[0][2])) if clear else ():
+            clear = clear and data.startswith(b"%010d 00000 n \n" % (each.start() + 1), rows + 20 * at)
+        files[name] = data[slice(*found[0][:2])] if clear else b""
     if not clear:
         raise Cannot("PDF không phải dạng của giấy Sổ Vàng — not a PDF as our papers are")
     return files
@@ -733,7 +738,6 @@ def reached_from(start: str, records: Iterable[Json]) -> set[str]:
 
 
 def check_bundle(data: bytes, asked: Asked, report: Report) -> None:
-    """Rule 12, with the names of docs/format.md, "Donor's bundle"."""
     bundle, wrong = canonical(data, 16_000_000), "gói sai dạng — the bundle has another form"
     need(shaped(bundle, BUNDLE) and 1 <= len(bundle["records"]) <= 20_000, "MALFORMED", wrong)
     trace, amount, gift, part = bundle["trace"], bundle["trace"]["amount"], bundle["gift"], bundle["gift"].get("part")
@@ -787,7 +791,6 @@ def check_bundle(data: bytes, asked: Asked, report: Report) -> None:
 
 
 def check_fork(data: bytes, asked: Asked, report: Report) -> None:
-    """Rule 13: good when the two checkpoints are proven to contradict each other."""
     fork = canonical(data, 4_000_000)
     right = shaped(fork, {"format": "sovang-fork/1", "newer": str, "older": str, "path": [str]})
     need(right, "MALFORMED", "không phải bằng chứng rẽ nhánh — not a fork proof")
@@ -808,7 +811,6 @@ BASE45 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 
 
 def check_qr(data: bytes, asked: Asked, report: Report) -> None:
-    """Rule 14; a line end behind the text is allowed."""
     wrong = "mã QR hỏng — the QR code does not hold a record and its proof"
     text, packed, unpacker = data.decode("ascii", "replace")[4:].removesuffix("\n"), b"", zlib.decompressobj(-15)
     need(len(text) <= 4_292 and set(text) <= set(BASE45), "MALFORMED", wrong)

@@ -1315,6 +1315,7 @@ function attachments(bytes) {
     }
     demand(token(/trailer/y), PDF, 'trailer')
     const trailer = object()
+    demand(!trailer.has('Prev') && !trailer.has('XRefStm'), PDF, 'changed later')
     root ??= trailer.get('Root')
     next = trailer.get('Prev')
   }
@@ -1347,10 +1348,13 @@ function attachments(bytes) {
       demand(stream, PDF, 'embedded file')
       const name = resolve(names[i]).string
       demand(!files.has(name), PDF, 'one name twice')
+      for (const key of ['F', 'UF']) demand(get(names[i + 1], key)?.string === name, PDF, 'two names')
       files.set(name, stream)
     }
   }
   walk(get(get(root, 'Names'), 'EmbeddedFiles'), 0)
+  const all = text.match(/\/(?:E|#45)(?:F|#46)[\0\t\n\f\r ]*(?:<<|%|[-+]?[0-9]+[\0\t\n\f\r %])/g) ?? []
+  demand(all.length === files.size, PDF, 'a file that is not listed')
   return files
 }
 

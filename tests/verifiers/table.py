@@ -1722,6 +1722,21 @@ def papers(t: Table) -> None:
     bad("other-leaf", files(log=Log(other_leaf, log.key)), "REFUSED: another leaf hash")
 
     whole = attach(blank, right)
+    # another paper's objects, which the catalogue does not name, before the table of objects
+    names = [f"{which}.{end}".encode() for which in ("book", "gift", "paper") for end in ("record", "tlog-proof")]
+    spare = b"".join(
+        b"9%d 0 obj\n<< /AFRelationship /Data /EF << /F 8%d 0 R /UF 8%d 0 R >> /F (%b) "
+        b"/Type /Filespec /UF (%b) >>\nendobj\n\n8%d 0 obj\n<< /Params << /Size %d >> /Type /EmbeddedFile "
+        b"/Length %d >>\nstream\n%b\nendstream\nendobj\n\n" % (at, at, at, name, name, at, len(data), len(data), data)
+        for at, name in enumerate(names)
+        for data in [files("unnamed")[name.decode()]]
+    )
+    start = whole.rindex(b"xref\n0 ")
+    moved = str(start + len(spare)).encode()
+    tail = whole[start:].replace(b"startxref\n%d\n" % start, b"startxref\n%b\n" % moved)
+    kept = whole[:start].replace(b"/EF << /F ", b"/EF<< /F  ")
+    t.put("pdf", "two-papers", kept + spare + tail, False, "another paper in objects that nothing names")
+    t.put("pdf", "two-papers-same-spelling", whole[:start] + spare + tail, False, "the same, both as we write them")
     t.put("pdf", "no-attachments", blank, False, "a page without attachments")
     t.put("pdf", "truncated", whole[:-200], False, "cut off")
     t.put("pdf", "half", whole[: len(whole) // 2], False, "half of it")

@@ -181,6 +181,19 @@ def test_sovang_agrees(table: tuple[Path, list[Case]], form: str) -> None:
     assert wrong == []
 
 
+def test_a_good_paper_says_the_same_to_all(table: tuple[Path, list[Case]]) -> None:
+    """Two readers that call one file good and show two papers would both be right, and one donor deceived."""
+    folder, cases = table
+    good = [case for case in cases if case.form == "pdf" and case.good]
+    assert len(good) >= 10
+    for case in good:
+        code, told = _judge(folder, case)
+        paper = check_paper((folder / case.path).read_bytes(), VerifierKey.parse(case.vkey))
+        names = ("minor", "unit", "fund", "index", "gift", "number", "paper", "name")
+        assert code == 0
+        assert {name: told[name] for name in names} == {name: getattr(paper, name) for name in names}, case.id
+
+
 def test_tlog_scales_agrees(table: tuple[Path, list[Case]]) -> None:
     """Somebody else's program: whatever it refuses is refused, and a wrong signature, root or proof it sees too."""
     folder, cases = table
