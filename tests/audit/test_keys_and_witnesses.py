@@ -136,7 +136,7 @@ def test_an_audit_goes_on_from_a_replacement(sqlite_world: World) -> None:
     """A saved audit that stands right behind it knows who may sign which size, under the old key and the new."""
     book = Replaced(sqlite_world)
     first, second, at = book.first, book.second, book.at
-    right = {at + 1: (first, second), at + 3: (second,)}
+    right: dict[int, tuple[SigningKey, ...]] = {at + 1: (first, second), at + 3: (second,)}
     state = book.state_at(at + 1, first, first, second)
     for pinned in (first, second):
         assert book.go_on(state, pinned, right) == []
@@ -148,7 +148,7 @@ def test_an_audit_goes_on_from_a_replacement(sqlite_world: World) -> None:
         assert early == [(K.CHECKPOINT_INVALID, at)]
         assert book.go_on(state, pinned, right | {at: (first,)}) == []
     # The old key alone closes the book at its last size; whoever has pinned the new one wants its line there.
-    alone = {at + 1: (first,), at + 3: (second,)}
+    alone: dict[int, tuple[SigningKey, ...]] = {at + 1: (first,), at + 3: (second,)}
     assert book.go_on(state, first, alone) == []
     assert book.go_on(state, second, alone) == [(K.KEY_CLOSED, at + 1)]
     assert book.go_on(book.state_at(at + 1, first, first), first, right) == []
@@ -165,7 +165,7 @@ def test_an_audit_goes_on_under_the_third_key(sqlite_world: World) -> None:
     at = sqlite_world.say(**key_replaced(second, third)).index
     sqlite_world.gift()
     state = book.state_at(at + 1, first, second, third)
-    right = {at + 1: (second, third), at + 2: (third,)}
+    right: dict[int, tuple[SigningKey, ...]] = {at + 1: (second, third), at + 2: (third,)}
     for pinned in (first, second, third):
         assert book.go_on(state, pinned, right) == []
         assert book.go_on(state, pinned, right | {book.at: (first,), book.at + 2: (second,), at: (second,)}) == []
