@@ -86,6 +86,10 @@ WORDS: dict[Reason | DoorReason, Words] = {
     Reason.NEEDS_APPROVAL: ("Cần người thứ hai duyệt", "A second person has to approve"),
     Reason.AMOUNT_TOO_LARGE: ("Số tiền quá lớn", "The amount is too large"),
     Reason.BOOK_CLOSED: ("Sổ đã khóa vĩnh viễn", "The book is closed for good"),
+    Reason.BOOK_SET_BACK: (
+        "Cơ sở dữ liệu là bản cũ, thiếu bản ghi đã niêm phong: dùng sovang restore, chưa ghi gì thêm",
+        "The database is an old copy and lacks records that were signed: run `sovang restore`; nothing was recorded",
+    ),
     Reason.KEY_DIFFERS: ("Không phải khóa đang dùng của sổ", "Not the key in force of this book"),
     Reason.SIGNATURE_INVALID: ("Chữ ký không đúng", "A signature is not right"),
     Reason.POLICY_INVALID: ("Danh sách bên làm chứng không đúng dạng", "The list of witnesses is malformed"),

@@ -70,7 +70,11 @@ _Answer = tuple[Recorded, ...] | Rejected
 class Book:
     """One organisation's log in one database. The clock is handed in."""
 
-    def __init__(self, engine: Engine, code: str, keys: VaultKeys, clock: Clock) -> None:
+    def __init__(
+        self, engine: Engine, code: str, keys: VaultKeys, clock: Clock, signed_size: Callable[[], int] = lambda: 0
+    ) -> None:
+        """`signed_size` says how many records the key has signed: a book that has fewer was set back."""
+        self._signed_size = signed_size
         self.engine = engine
         self.code = code
         self.keys = keys
@@ -140,6 +144,10 @@ class Book:
 
     def _write_jobs(self, db: Connection, jobs: Sequence[_Job]) -> list[_Answer]:
         head = lock_head(db, self.code) or Head(self.code, 0, Frontier(), NO_PREVIOUS, "", "")
+        # Records on top of an old copy could never be signed, and would stand in the way of putting it right.
+        if head.size < (signed := self._signed_size()):
+            refused = Rejected(Reason.BOOK_SET_BACK, size=head.size, signed=signed)
+            return [refused] * len(jobs)
         state = self._state_at(head, db)
         batch = _Batch(self, db, state)
         batch.prefetch(jobs)

@@ -217,7 +217,7 @@ class OpenBook:
         self.clock = clock
         self.random = random_bytes
         self.engine = home.engine
-        self.book = Book(home.engine, code, keys, clock)
+        self.book = Book(home.engine, code, keys, clock, lambda: self.signer.signed_size())
         self.vault = Vault(code, keys, random_bytes)
         self.requests = Requests(self.book, self.vault, random_bytes)
         self.signer = home.signer(code)

@@ -54,6 +54,7 @@ class Reason(StrEnum):
 
     # Keys, witnesses, the book's end
     BOOK_CLOSED = "BOOK_CLOSED"
+    BOOK_SET_BACK = "BOOK_SET_BACK"
     KEY_DIFFERS = "KEY_DIFFERS"
     SIGNATURE_INVALID = "SIGNATURE_INVALID"
     POLICY_INVALID = "POLICY_INVALID"

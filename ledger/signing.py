@@ -152,6 +152,13 @@ class FileSigner:
         finally:
             os.close(descriptor)
 
+    def signed_size(self) -> int:
+        """How many records were signed, as far as is known here; 0 where nothing is."""
+        try:
+            return self._state()[0].size
+        except SignerRefused:
+            return 0
+
     def state(self) -> SignerState:
         """What was signed last.
 

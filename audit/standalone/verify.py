@@ -627,27 +627,25 @@ def check_proof(data: bytes, asked: Asked, report: Report) -> None:
 EF = rb"/(?:E|#45)(?:F|#46)[\0\t\n\f\r ]*(?:<<|%|[-+]?[0-9]+[\0\t\n\f\r %])"  # in any spelling
 SPEC = rb"\n([0-9]{1,6}) 0 obj\n<< /AFRelationship /Data /EF << /F ([0-9]{1,6}) 0 R /UF \2 0 R >> "
 SPEC += rb"/F \(([A-Za-z0-9._-]{1,99})\) /Type /Filespec /UF \(\3\) >>\nendobj"
-END = rb"trailer << (?:/Info [0-9]+ 0 R )?/Root [0-9]+ 0 R /Size ([0-9]{1,6}) (?:/ID \[<[0-9a-f]{32}><[0-9a-f]{32}>\] )?>>"
-END += rb"\nstartxref\n([0-9]{1,9})\n%%EOF\s*\Z"
+END = rb"(trailer << (?:/Info [0-9]+ 0 R )?/Root [0-9]+ 0 R /Size ([0-9]{1,6}) "
+END += rb"(?:/ID \[<[0-9a-f]{32}><[0-9a-f]{32}>\] )?>>\nstartxref\n([0-9]{1,9})\n%%EOF\s*\Z)"
 
 
 def embedded(data: bytes) -> dict[str, bytes]:
-    """Rule 11: the files inside a paper as we write them, stored without a filter, each where the one table of objects
-    says. Whatever else is met is Cannot. A page can be drawn by anybody, so nothing else in a PDF matters."""
-    end, specs = re.search(END, data[-400:]), list(re.finditer(SPEC, data))
+    """Rule 11: the files in a paper as we write it, unfiltered, each where the table of objects says; else Cannot."""
+    specs = list(re.finditer(SPEC, data))
     need(re.search(EF, data), "NO_PROOF_INSIDE", "trong PDF không có bằng chứng — there is no proof inside the PDF")
     files: dict[str, bytes] = {}
-    rows = int(end[2]) + len(b"xref\n0 %b\n" % end[1]) if end else 0
-    clear = end is not None and data.startswith(b"xref\n0 %b\n" % end[1], int(end[2]))
-    clear = (
-        clear and end and data.startswith(end[0], rows + 20 * int(end[1])) and len(specs) == len(re.findall(EF, data))
-    )
+    clear, rows = False, 0
+    for tail, count, at in re.findall(END, data[-400:]) if len(specs) == len(re.findall(EF, data)) else ():
+        rows = int(at) + len(head := b"xref\n0 %b\n" % count)
+        clear = data.startswith(head, int(at)) and data.startswith(tail, rows + 20 * int(count))
     for spec, number, name in ((spec, spec[2], spec[3].decode()) for spec in specs[:32]):
         form = b"\n%b 0 obj\n<< /Params [^\n]{1,200} /Type /EmbeddedFile /Length ([0-9]{1,8}) >>\nstream\n" % number
         found = [(each.end(), each.end() + int(each[1]), each) for each in re.finditer(form, data)]
         clear = clear and len(found) == 1 and data.startswith(b"\nendstream", found[0][1]) and name not in files
-        for at, each in ((int(spec[1]), spec), (int(number), found[0][2])) if clear else ():
-            clear = clear and data.startswith(b"%010d 00000 n \n" % (each.start() + 1), rows + 20 * at)
+        for row, each in ((int(spec[1]), spec), (int(number), found[0][2])) if clear else ():
+            clear = clear and data.startswith(b"%010d 00000 n \n" % (each.start() + 1), rows + 20 * row)
         files[name] = data[slice(*found[0][:2])] if clear else b""
     if not clear:
         raise Cannot("PDF không phải dạng của giấy Sổ Vàng — not a PDF as our papers are")

@@ -256,7 +256,7 @@ FALSE: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
     "places out of order": ("MALFORMED", trace_of(lambda t: t["held"].reverse())),
     "a place of words": ("MALFORMED", trace_of(lambda t: t["held"][0].update(account="đã giao đủ <b>x</b>"))),
     "a place that is a use": ("MALFORMED", trace_of(lambda t: t["held"][-1].update(account="used:PB1"))),
-    "goods of words": ("MALFORMED", trace_of(lambda t: t["held"][0].update(goods={"phần quà": 1}))),
+    "goods of words": ("MALFORMED", trace_of(lambda t: t["held"][0].update(goods={"Phan Qua": 1}))),
     "no gift of nothing": ("MALFORMED", trace_of(lambda t: t["amount"].update(minor=0))),
     "a record that is none": ("RECORD_MALFORMED", lambda b: b["records"][1].update(record="{}")),
     "a record with a space": (

@@ -107,6 +107,18 @@ def test_the_server_signs_nothing_over_an_old_copy(lost: tuple[World, list[bytes
     check_book(world, allow=LOST)
 
 
+def test_nothing_is_recorded_over_an_old_copy(lost: tuple[World, list[bytes]]) -> None:
+    """Such records could never be signed, and would stand in the way of putting the lost ones back."""
+    world, records = lost
+    with pytest.raises(Rejected) as told:
+        world.gift(1)
+    assert told.value.reason is Reason.BOOK_SET_BACK
+    assert told.value.details == {"size": size(world), "signed": len(records)}
+    put_back(world, records[size(world) :])
+    world.gift(1)
+    check_book(world, allow=LOST)
+
+
 def changed(body: bytes) -> bytes:
     document = canonical.parse(body)
     assert isinstance(document, dict)
