@@ -53,7 +53,7 @@ STATUS: dict[Reason | DoorReason, int] = {
     Reason.ALREADY_REVERSED: 409,
     Reason.ALREADY_ANSWERED: 409,
     Reason.BOOK_CLOSED: 409,
-    Reason.BOOK_SET_BACK: 503,
+    Reason.BOOK_SET_BACK: 409,
     Reason.KEY_DIFFERS: 409,
     Reason.GIFT_TAKEN_BACK: 409,
     Reason.NOT_CHECKPOINTED: 409,

@@ -38,7 +38,9 @@ STEPS = 400 if os.environ.get("SOVANG_LONG") else 150
 
 def random_request(world: World, dice: random.Random, number: int) -> dict[str, Any]:
     """Something that somebody might ask, allowed or not."""
-    kind = dice.choice([*sorted(DEFAULTS), "reversed", "reversed", "suspense_received", "suspense_paid"])
+    # A book that was closed takes nothing more, and would end the run there.
+    kinds = sorted(DEFAULTS.keys() - {"book_closed"})
+    kind = dice.choice([*kinds, "reversed", "reversed", "suspense_received", "suspense_paid"])
     if kind == "reversed":
         return reversal(world, dice.randrange(size(world)))
     minor = dice.choice([1, 999, 5_000, 40_000])
