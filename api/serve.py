@@ -47,7 +47,11 @@ def serve(home: Home, host: str, port: int, *, render_paper: RenderPaper | None 
 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket on a loopback address."""
-    address = _loopback(host)
+    return listen(_loopback(host), port)
+
+
+def listen(address: str, port: int) -> socket.socket:
+    """A listening socket. Raises ServeRefused for an address that is not free."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         return socket.create_server((address, port), family=family, backlog=2048)

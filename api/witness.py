@@ -13,7 +13,6 @@ in front. The page needs no script and no file of anybody else's.
 
 import hashlib
 import logging
-import socket
 import threading
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
@@ -31,7 +30,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.app import SECURITY_HEADERS, LastResort, logger
-from api.serve import KEEP_ALIVE_SECONDS, LAST_REQUESTS_SECONDS, AccessLog, ServeRefused
+from api.serve import KEEP_ALIVE_SECONDS, LAST_REQUESTS_SECONDS, AccessLog, listen
 from audit.sources import SourceUnavailable, TilesSource
 from audit.witness import StoreFailed, Witness, WitnessFolder
 from audit.witness.core import Clock, Seen
@@ -191,11 +190,7 @@ def serve_witness(folder: WitnessFolder, host: str, port: int, clock: Clock, *, 
         folder.seen(log.key.name)
     mirrors = Mirrors(folder) if mirror else None
     app = AccessLog(create_witness_app(folder, clock, mirrors=mirrors))
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family, backlog=2048)
-    except (OSError, OverflowError) as error:
-        raise ServeRefused(f"Không mở được cổng {port} — cannot listen on {host} port {port}: {error}") from error
+    listening = listen(host, port)
     with listening:
         logging.basicConfig(level=logging.CRITICAL, force=True)
         config = uvicorn.Config(
