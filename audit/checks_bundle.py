@@ -324,9 +324,9 @@ def stop_of(account: str, unit: str, index: int) -> str | None:
 
 
 def sinks(postings: Iterable[Posting], units: Iterable[str]) -> list[Posting]:
-    """The postings of these units that reach those they were for, or pay costs."""
+    """The postings of these units that reach those they were for, pay costs, or were lost."""
     wanted = set(units)
-    return [p for p in postings if root(p.destination) in ("used", "costs") and p.amount.unit in wanted]
+    return [p for p in postings if root(p.destination) in ("used", "costs", "lost") and p.amount.unit in wanted]
 
 
 def _record(body: bytes) -> AnyRecord:

@@ -2,7 +2,7 @@
 
 Two views stand in every record, each moving amounts between its own accounts only. **Purpose** (theo nguồn) says what
 money is for; **place** (theo nơi giữ) says where it lies. At every index, for every unit, what the
-purpose view holds equals what the place view holds. **Pledges** are a memo beside them and hold no money.
+purpose view holds equals what the place view holds. **Pledges** and **lots** are a memo beside them.
 
 | account | view | held | means |
 |---|---|---|---|
@@ -10,6 +10,7 @@ purpose view holds equals what the place view holds. **Pledges** are a memo besi
 | `senders` | purpose | no | whoever sent or took money not yet explained, or sent it by mistake |
 | `interest` | purpose | no | the bank, as a source of interest |
 | `brought` | purpose | no | the books kept before this one |
+| `found` | purpose | no | what a count found beyond the books |
 | `suspense:<line>` | purpose | yes | one statement line not yet explained; negative for money that left |
 | `mistaken:<line>` | purpose | yes | money sent by mistake, owed to its sender |
 | `fund:<fund>` | purpose | yes | a restricted pool (nguồn) |
@@ -19,6 +20,7 @@ purpose view holds equals what the place view holds. **Pledges** are a memo besi
 | `shortfall:<fund>` | purpose | yes | zero or negative: what facts took that the fund did not have |
 | `used:<allocation>` | purpose | no | reached those it was for |
 | `costs:<fund>` | purpose | no | fees and management |
+| `lost:<fund or allocation>` | purpose | no | written off: expired, broken, stolen |
 | `exchange-purpose` | purpose | no | through which money becomes goods |
 | `outside` | place | no | everybody else |
 | `bank:` `cash:` `stock:<code>` | place | yes | the organisation's own places |
@@ -27,6 +29,8 @@ purpose view holds equals what the place view holds. **Pledges** are a memo besi
 | `exchange-place` | place | no | the other side of `exchange-purpose` |
 | `promised` | memo | no | donors' promises |
 | `pledge:<pledge>` | memo | no | what one pledge still promises |
+| `lots` | memo | no | where lots of goods come from and go to |
+| `lot:<lot>` | memo | no | pieces of one lot that lie in a store |
 """
 
 import re
@@ -60,7 +64,7 @@ class AccountView(StrEnum):
 
 _ROOTS: dict[str, tuple[AccountView, bool]] = {
     **dict.fromkeys(
-        ("donors", "senders", "interest", "brought", "used", "costs", "exchange-purpose"),
+        ("donors", "senders", "interest", "brought", "found", "used", "costs", "lost", "exchange-purpose"),
         (AccountView.PURPOSE, False),
     ),
     **dict.fromkeys(
@@ -69,7 +73,7 @@ _ROOTS: dict[str, tuple[AccountView, bool]] = {
     ),
     **dict.fromkeys(("outside", "exchange-place"), (AccountView.PLACE, False)),
     **dict.fromkeys(("bank", "cash", "stock", "transit", "advance"), (AccountView.PLACE, True)),
-    **dict.fromkeys(("promised", "pledge"), (AccountView.MEMO, False)),
+    **dict.fromkeys(("promised", "pledge", "lots", "lot"), (AccountView.MEMO, False)),
 }
 
 
@@ -78,10 +82,12 @@ _WITHOUT_CODE = {
     "senders",
     "interest",
     "brought",
+    "found",
     "exchange-purpose",
     "outside",
     "exchange-place",
     "promised",
+    "lots",
 }
 
 

@@ -220,9 +220,9 @@ def refuse_overdraft(state: State, moved: Mapping[BalanceKey, int]) -> None:
 
 def may_not_be_negative(account: str) -> bool:
     """Accounts whose negative balance means that something is missing: all held ones but shortfall and
-    money out in suspense, and what a pledge still promises."""
+    money out in suspense, what a pledge still promises, and the pieces of a lot."""
     name = root(account)
-    return name == "pledge" or (is_held(account) and name not in ("shortfall", "suspense"))
+    return name in ("pledge", "lot") or (is_held(account) and name not in ("shortfall", "suspense"))
 
 
 def refuse_unapproved(view: _View, entry: EntryBase, postings: tuple[Posting, ...]) -> None:

@@ -374,12 +374,12 @@ def read_record(body: bytes) -> Json:
 
 ORDER = ("OUT_OF_SEQUENCE", "BROKEN_LINK", "TIME_BACKWARDS", "OTHER_BOOK")
 # Rule 7: fold. Account, with a colon where a code follows → (+1 held in the purpose view, -1 in the place view; view).
-ACCOUNTS = dict.fromkeys(("donors", "senders", "interest", "brought", "used:", "costs:"), (0, "purpose"))
-ACCOUNTS |= dict.fromkeys(("suspense:", "mistaken:", "fund:", "allocated:", "ordered:", "handed:"), (1, "purpose"))
-ACCOUNTS |= {"shortfall:": (1, "purpose"), "exchange-purpose": (0, "purpose")}
+ACCOUNTS = dict.fromkeys(("donors", "senders", "interest", "brought", "found"), (0, "purpose"))
+ACCOUNTS |= dict.fromkeys("suspense: mistaken: fund: allocated: ordered: handed: shortfall:".split(), (1, "purpose"))
+ACCOUNTS |= dict.fromkeys(("used:", "costs:", "lost:", "exchange-purpose"), (0, "purpose"))
 ACCOUNTS |= dict.fromkeys(("bank:", "cash:", "stock:", "transit:", "advance:"), (-1, "place"))
 ACCOUNTS |= dict.fromkeys(("outside", "exchange-place"), (0, "place"))
-ACCOUNTS |= dict.fromkeys(("promised", "pledge:"), (0, "memo"))
+ACCOUNTS |= dict.fromkeys(("promised", "pledge:", "lots", "lot:"), (0, "memo"))
 # The kinds of the format that this file was written for; any other is UNKNOWN_KIND, and folded all the same.
 KINDS = """
 allocated balance_brought bank_fee_charged book_closed book_opened cash_paid_in cash_sheet_received cash_withdrawn
@@ -423,7 +423,7 @@ class Fold:
     def open_matters(self, report: Report) -> None:
         for (account, unit), minor in sorted(self.balances.items()):
             name, sort = account.partition(":")[0], known(account)
-            if minor < 0 and sort and (sort[0] or name == "pledge") and name != "suspense":
+            if minor < 0 and sort and (sort[0] or name in ("pledge", "lot")) and name != "suspense":
                 kind = {"shortfall": "SHORTFALL_OPEN"}.get(name, ("ACCOUNT_NEGATIVE", "PLACE_NEGATIVE")[sort[0] < 0])
                 report.add(kind, f"dưới không — below zero: {account} {minor} {unit}", None, "open")
         for kind, index in self.unknown.items():
@@ -711,7 +711,7 @@ TRACE = {"amount": AMOUNT, "fund": str, "held": [{"account": WAY, **PART}], "ref
 TRACE["uses"] = [{"index": 0, **PART}]
 BUNDLE = {"checkpoint": str, "format": "sovang-bundle/1", "gift": {"index": 0, "part?": 0}, "trace": TRACE}
 BUNDLE.update({"openings": {"name?": {"r": HASH, "value": str}}, "records": [{"path": [str], "record": str}]})
-WAYS, SINKS = ("fund:", "allocated:", "ordered:", "handed:", "shortfall:"), ("used:", "costs:")
+WAYS, SINKS = ("fund:", "allocated:", "ordered:", "handed:", "shortfall:"), ("used:", "costs:", "lost:")
 GIVERS = ("donors", "interest", "brought")
 
 

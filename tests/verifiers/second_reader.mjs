@@ -242,11 +242,11 @@ function wrongFields(table, value, where) {
 const CODE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$/
 const ACCOUNTS = new Map()
 for (const [view, held, plain, coded] of [
-  ['purpose', false, 'donors senders interest brought exchange-purpose', 'used costs'],
+  ['purpose', false, 'donors senders interest brought found exchange-purpose', 'used costs lost'],
   ['purpose', true, '', 'suspense mistaken fund allocated ordered handed shortfall'],
   ['place', false, 'outside exchange-place', ''],
   ['place', true, '', 'bank cash stock transit advance'],
-  ['memo', false, 'promised', 'pledge'],
+  ['memo', false, 'promised lots', 'pledge lot'],
 ]) {
   for (const name of plain.split(' ')) if (name) ACCOUNTS.set(name, { view, held })
   for (const name of coded.split(' ')) if (name) ACCOUNTS.set(`${name}:`, { view, held })
@@ -1209,7 +1209,7 @@ function checkBundle(path, { vkey, policy }) {
   const sinksOf = (use) => {
     const record = byIndex.get(use.get('index'))
     demand(record, 'USE_NOT_SHOWN', 'not there')
-    const sinks = record.get('postings').filter((posting) => /^(?:used|costs):/.test(posting.get('destination')))
+    const sinks = record.get('postings').filter((posting) => /^(?:used|costs|lost):/.test(posting.get('destination')))
     const wanted = use.get('goods').size ? [...use.get('goods')] : [[use.get('unit'), use.get('minor')]]
     return wanted.flatMap(([what, least]) => {
       const those = sinks.filter((posting) => posting.get('amount').get('unit') === what)
