@@ -375,8 +375,9 @@ def read_record(body: bytes) -> Json:
 ORDER = ("OUT_OF_SEQUENCE", "BROKEN_LINK", "TIME_BACKWARDS", "OTHER_BOOK")
 # Rule 7: fold. Account, with a colon where a code follows → (+1 held in the purpose view, -1 in the place view; view).
 ACCOUNTS = dict.fromkeys(("donors", "senders", "interest", "brought", "found"), (0, "purpose"))
-ACCOUNTS |= dict.fromkeys("suspense: mistaken: fund: allocated: ordered: handed: shortfall:".split(), (1, "purpose"))
-ACCOUNTS |= dict.fromkeys(("used:", "costs:", "lost:", "exchange-purpose"), (0, "purpose"))
+WAYS, SINKS = ("fund:", "allocated:", "ordered:", "handed:", "shortfall:"), ("used:", "costs:", "lost:")
+ACCOUNTS |= dict.fromkeys(("suspense:", "mistaken:", *WAYS), (1, "purpose"))
+ACCOUNTS |= dict.fromkeys((*SINKS, "exchange-purpose"), (0, "purpose"))
 ACCOUNTS |= dict.fromkeys(("bank:", "cash:", "stock:", "transit:", "advance:"), (-1, "place"))
 ACCOUNTS |= dict.fromkeys(("outside", "exchange-place"), (0, "place"))
 ACCOUNTS |= dict.fromkeys(("promised", "pledge:", "lots", "lot:"), (0, "memo"))
@@ -711,7 +712,6 @@ TRACE = {"amount": AMOUNT, "fund": str, "held": [{"account": WAY, **PART}], "ref
 TRACE["uses"] = [{"index": 0, **PART}]
 BUNDLE = {"checkpoint": str, "format": "sovang-bundle/1", "gift": {"index": 0, "part?": 0}, "trace": TRACE}
 BUNDLE.update({"openings": {"name?": {"r": HASH, "value": str}}, "records": [{"path": [str], "record": str}]})
-WAYS, SINKS = ("fund:", "allocated:", "ordered:", "handed:", "shortfall:"), ("used:", "costs:", "lost:")
 GIVERS = ("donors", "interest", "brought")
 
 
