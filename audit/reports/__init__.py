@@ -1,0 +1,25 @@
+"""The reports: importing this package registers all of them in `REPORTS` (audit/reports/table.py)."""
+
+from audit.reports import books
+from audit.reports.source import Counted, Source, Told, open_source
+from audit.reports.table import REPORTS, Column, Period, Report, ReportKind, Row, make_report, report, totals_of
+
+FAMILIES = (books,)
+"""The modules whose functions are the reports."""
+
+__all__ = [
+    "FAMILIES",
+    "REPORTS",
+    "Column",
+    "Counted",
+    "Period",
+    "Report",
+    "ReportKind",
+    "Row",
+    "Source",
+    "Told",
+    "make_report",
+    "open_source",
+    "report",
+    "totals_of",
+]
