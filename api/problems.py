@@ -80,6 +80,7 @@ STATUS: dict[Reason | DoorReason, int] = {
     Reason.NO_SUCH_ALLOCATION: 422,
     Reason.NO_SUCH_ORDER: 422,
     Reason.NO_SUCH_DISPUTE: 422,
+    Reason.NO_SUCH_FORM: 422,
     Reason.SIGNATURE_INVALID: 422,
     Reason.POLICY_INVALID: 422,
     Reason.NEEDS_TWO_OFFICERS: 422,

@@ -67,6 +67,7 @@ WORDS: dict[Reason | DoorReason, Words] = {
     Reason.NO_SUCH_ALLOCATION: ("Không có quyết định phân bổ này", "There is no such allocation"),
     Reason.NO_SUCH_ORDER: ("Không có lệnh chi này", "There is no such payment order"),
     Reason.NO_SUCH_DISPUTE: ("Không có khiếu nại này", "There is no such dispute"),
+    Reason.NO_SUCH_FORM: ("Không có biểu mẫu này cho bản ghi đó", "There is no such form for this record"),
     Reason.TRANSFER_NOT_FOUND: (
         "Không có đúng một khoản chuyển như vậy; hãy hỏi quỹ, hoặc khiếu nại",
         "There is not exactly one such transfer; ask the fund, or dispute",
