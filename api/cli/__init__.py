@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from api.cli import ask, bundle, consolidate, keys, papers, proofs, setup, timestamps, transfers, witness, work
+from api.cli import ask, bundle, consolidate, keys, papers, proofs, reports, setup, timestamps, transfers, witness, work
 from api.cli.session import MISUSE, UNKNOWN, command, fail
 from api.words import failure
 
@@ -84,6 +84,7 @@ def build() -> typer.Typer:
     command(app)(ask.balances)
     command(app)(ask.search)
     command(app)(consolidate.consolidate)
+    command(app)(reports.report)
     command(app)(papers.receipt)
     command(app)(papers.certificate)
     command(app)(papers.certificates)

@@ -30,7 +30,7 @@ COMMANDS = (
     *("init", "account open", "import", "record", "new", "suspense", "reverse", "verify", "checkpoint", "prove"),
     *("check", "tiles", "trace", "balances", "search", "receipt", "certificate", "certificates", "serve", "demo"),
     *("bundle", "qr", "witness init", "witness watch", "witness serve", "witness use"),
-    *("find", "dispute", "consolidate"),
+    *("find", "dispute", "consolidate", "report"),
     *("migrate", "bench"),
     *("timestamp add", "timestamp now"),
     *("key passphrase", "key rotate", "key destroy", "backup", "restore", "close"),
