@@ -1,0 +1,64 @@
+"""Reports that were handed out: what they said and which book they say it of."""
+
+from datetime import date
+from typing import Annotated, ClassVar
+
+import msgspec
+
+from ledger.accounts import Code
+from ledger.entries.base import EntryBase, Index, Sha256, Title, View, needed
+from ledger.refusals import Reason, Rejected
+from ledger.registers import Change, Key
+
+ISSUED = "issued-report"
+"""The register of reports handed out: index of `report_issued` → kind, hash, size."""
+
+
+class ReportOption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One choice the report was made with."""
+
+    name: Code
+    value: Title
+
+
+class ReportIssued(EntryBase, frozen=True, kw_only=True):
+    """A report was made from the book up to a checkpoint and handed out.
+
+    Whoever makes the report again from a book of that size, with the same period and options, gets the same bytes.
+    """
+
+    title: ClassVar = ("Phát hành báo cáo", "Report issued")
+    day_field: ClassVar = "issued_on"
+
+    from_on: date
+    issued_on: date
+    names: bool
+    """Whether private values were opened for it: such a report is the same only while the vault keeps them."""
+    options: tuple[ReportOption, ...]
+    report: Code
+    """Which report (`sovang report list`)."""
+    root: Sha256
+    """Root of the checkpoint."""
+    sha256: Sha256
+    """Of the report's canonical JSON."""
+    size: Index
+    """Size of the checkpoint: the report is of the records before this one."""
+    to_on: date
+    distinct_children: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] | None = None
+    """How many different children were helped in the period; only k or more may stand open."""
+
+    def reads(self) -> tuple[Key, ...]:
+        return (Key("book", "opened"),)
+
+    def changes(self, view: View) -> tuple[Change, ...]:
+        if self.from_on > self.to_on:
+            raise Rejected(Reason.MALFORMED, "the period ends before it begins", field="to_on")
+        if not 1 <= self.size <= view.index:
+            raise Rejected(Reason.MALFORMED, "a report is of records that stand before it", field="size")
+        k = needed(view, "book", "opened", Reason.BOOK_NOT_OPEN, field="book")["k"]
+        if self.distinct_children is not None and self.distinct_children < k:
+            raise Rejected(
+                Reason.SMALL_GROUP_OPEN, "fewer children than may stand open", field="distinct_children", k=k
+            )
+        value = {"report": self.report, "sha256": self.sha256, "size": self.size}
+        return (Change(ISSUED, str(view.index), value),)

@@ -1,0 +1,1 @@
+"""The third golden book, told by family."""
