@@ -27,7 +27,16 @@ from ledger.entries.book import (
     Restored,
     WitnessesSet,
 )
-from ledger.entries.catalogue import CommunesListed, GoodsListed, ProgrammeOpened
+from ledger.entries.catalogue import (
+    ActivitiesListed,
+    ClassesListed,
+    CommuneFlagged,
+    CommuneMapped,
+    CommunesListed,
+    GoodsListed,
+    PackageListed,
+    ProgrammeOpened,
+)
 from ledger.entries.certificates import CertificateIssued, CertificateRevoked
 from ledger.entries.control import DisputeAnswered, Disputed, Reversed
 from ledger.entries.costs import ManagementSpent
@@ -46,6 +55,7 @@ from ledger.entries.receipts import (
     SuspenseReceived,
 )
 from ledger.entries.restrictions import FundOpened, ShortfallCovered
+from ledger.entries.targets import StatisticReported, TargetSet
 
 Entry = (
     BookOpened
@@ -55,6 +65,13 @@ Entry = (
     | ProgrammeOpened
     | CommunesListed
     | GoodsListed
+    | ActivitiesListed
+    | ClassesListed
+    | CommuneFlagged
+    | CommuneMapped
+    | PackageListed
+    | TargetSet
+    | StatisticReported
     | FundOpened
     | ShortfallCovered
     | DonorRegistered
