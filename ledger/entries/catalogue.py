@@ -6,7 +6,7 @@ is asked by `class_on`, `package_on`, `commune_listed`, `commune_has_flag`; noth
 """
 
 from datetime import date
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
@@ -309,8 +309,21 @@ def map_key(commune: str, record: int | None) -> str:
     return commune if record is None else f"{commune}/{record}"
 
 
+class Fits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Whom a piece of clothing fits; what is not said fits all."""
+
+    from_age: Age | None = None
+    gender: Literal["boy", "girl"] | None = None
+    size: Code | None = None
+    to_age: Age | None = None
+    """The last year of age that it fits."""
+
+
 class GoodsListed(EntryBase, frozen=True, kw_only=True):
-    """A kind of goods that can be bought, kept and delivered by the piece."""
+    """A kind of goods that can be given, bought, kept and delivered by the piece.
+
+    Goods that expire or must be inspected are kept by lot (ledger/entries/lots.py).
+    """
 
     title: ClassVar = ("Danh mục hiện vật", "Goods listed")
 
@@ -318,6 +331,15 @@ class GoodsListed(EntryBase, frozen=True, kw_only=True):
     name: Title
     counted_in: Title
     """The word for one piece: hộp, chiếc, bộ."""
+    expires: bool | None = None
+    """Each lot has a last day on which it may be handed out."""
+    fits: Fits | None = None
+    inspected: bool | None = None
+    """Nothing of a lot is handed out before it was inspected and passed."""
+    norm: Title | None = None
+    """The standard it must meet (tiêu chuẩn)."""
+    unit_price_minor: PositiveMinor | None = None
+    """The usual price of one piece in đồng."""
 
     def reads(self) -> tuple[Key, ...]:
         return (Key("goods", self.goods),)
@@ -325,7 +347,19 @@ class GoodsListed(EntryBase, frozen=True, kw_only=True):
     def changes(self, view: View) -> tuple[Change, ...]:
         if view.register("goods", self.goods) is not None:
             raise Rejected(Reason.ALREADY_EXISTS, field="goods", code=self.goods)
-        return (Change("goods", self.goods, {"index": view.index}),)
+        fits = self.fits
+        if fits is not None and (fits.from_age or 0) > (18 if fits.to_age is None else fits.to_age):
+            raise Rejected(Reason.MALFORMED, "the ages run backwards", field="fits")
+        said = {
+            "expires": self.expires or None,
+            "fits": None if fits is None else msgspec.to_builtins(fits),
+            "inspected": self.inspected or None,
+            "norm": self.norm,
+            "tracked": self.expires or self.inspected or None,
+            "unit_price_minor": self.unit_price_minor,
+        }
+        more = {name: value for name, value in said.items() if value is not None}
+        return (Change("goods", self.goods, {"index": view.index, **more}),)
 
 
 class PackageItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
