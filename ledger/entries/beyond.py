@@ -4,8 +4,8 @@ from datetime import date
 from typing import ClassVar
 
 from ledger.accounts import Code, Posting, move
-from ledger.entries.aid import Heads
 from ledger.entries.base import EntryBase, Index, MoneyFact, Origin, Sha256, Title, View, needed
+from ledger.entries.groups import Heads
 from ledger.entries.restrictions import check_fund_place, check_use, refuse_shortfall
 from ledger.money import Amount, is_currency
 from ledger.places import CommuneCode
