@@ -139,6 +139,15 @@ WORDS: dict[Reason | DoorReason, Words] = {
         "Bản ghi chưa có mốc niêm phong nào bao gồm",
         "No signed checkpoint covers the record yet",
     ),
+    Reason.NO_SUCH_CAMPAIGN: ("Không có đợt vận động này", "There is no such campaign"),
+    Reason.NO_SUCH_SAMPLE: ("Không có mẫu kiểm tra này", "There is no such sample"),
+    Reason.NO_SUCH_FINDING: ("Không có phát hiện kiểm toán này", "There is no such audit finding"),
+    Reason.RECEPTION_TOO_LONG: (
+        "Thời gian tiếp nhận dài hơn quy định",
+        "The reception is longer than the rule allows",
+    ),
+    Reason.SEED_DIFFERS: ("Không phải hạt giống đã cam kết", "Not the seed that was committed to"),
+    Reason.ALREADY_CLOSED: ("Việc này đã kết thúc", "This is closed already"),
     Reason.SMALL_GROUP_OPEN: (
         "Nhóm quá nhỏ để ghi công khai mà không lộ người",
         "The group is too small to be written openly",

@@ -19,8 +19,9 @@ from audit.checks_keys import KeyCheck
 from audit.findings import FindingKind, Findings
 from audit.saved import Kept, Rows, SavedAudit
 from ledger.accounts import AccountView, Posting, is_held, is_known, root, view_of
-from ledger.entries.base import EntryBase, Person
+from ledger.entries.base import EntryBase, Person, persons_in
 from ledger.entries.book import CLOSED_KEY, BookOpened, KeyReplaced, WitnessesSet
+from ledger.log.merkle import Frontier
 from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare, leaf_of
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Key
@@ -66,13 +67,14 @@ class FoldCheck:
         self._held: dict[str, int] = {}
         self._old_balances, self._old_registers = Rows(), Rows()
 
-    def resume(self, kept: Kept, opened: BookOpened) -> None:
-        """Goes on where a saved audit stood: rows come from there when they are asked for."""
+    def resume(self, kept: Kept, opened: BookOpened, frontier: Frontier) -> None:
+        """Goes on where a saved audit stood, at this tree: rows come from there when they are asked for."""
         saved = kept.audit
         self.opened = opened
         self._old_balances, self._old_registers = kept.balances, kept.registers
         self.state.size, self.state.leaf, self.state.at = saved.size, saved.last_leaf, saved.last_at
         self.state.zone = saved.zone
+        self.state.frontier = frontier
         self.state.fetch_balance, self.state.fetch_register = self._saved_balance, self._saved_register
         # What every audit looks through: balances below zero, the book's own rows, its keys, its statements.
         self.state.balances = {(account, unit): minor for account, unit, minor in saved.negative}
@@ -239,21 +241,7 @@ def persons_of(record: Record | BareRecord) -> Iterator[Person]:
         entry: EntryBase = record.entry
         yield from entry.persons()
     else:
-        yield from _persons_in(msgspec.json.decode(record.entry))
-
-
-def _persons_in(value: Any) -> Iterator[Person]:
-    if isinstance(value, dict):
-        if value.keys() == {"seals", "tag"}:
-            try:
-                yield msgspec.convert(value, Person)
-                return
-            except msgspec.ValidationError:
-                pass
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _persons_in(item)
+        yield from persons_in(msgspec.json.decode(record.entry))
 
 
 def _balances(state: State, found: Findings) -> None:

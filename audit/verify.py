@@ -36,7 +36,7 @@ from audit.saved import PROGRAM, Kept, Resumed, SavedAudit, read_saved
 from audit.sources import SourceUnavailable, TilesSource
 from ledger.days import from_instant
 from ledger.entries.book import WITNESSES, BookOpened
-from ledger.log.merkle import ProofFailed, prove_consistency, verify_consistency
+from ledger.log.merkle import Frontier, ProofFailed, prove_consistency, verify_consistency
 from ledger.log.note import VerifierKey
 from ledger.log.policy import Policy
 from ledger.log.tiles import TILE_WIDTH, TileRejected
@@ -263,7 +263,7 @@ def _resume(
         raise AssertionError("a saved audit keeps the record that opened its book")
     log.book = saved.book
     log.resume(saved.size, saved.hashes(), saved.last_leaf, saved.last_at)
-    fold.resume(kept, opened)
+    fold.resume(kept, opened, Frontier(saved.size, log.tree.subtrees()))
     keys.resume(opened.public_key, fold.state.registers)
     row = fold.state.registers.get(WITNESSES)
     if row is not None:

@@ -13,15 +13,18 @@ import msgspec
 from sqlalchemy import Connection, Engine
 
 from ledger.days import from_instant, to_instant
+from ledger.entries.approvals import FOUR_EYES
 from ledger.entries.base import EntryBase
 from ledger.entries.book import CLOCK, CLOSED, BookOpened, ClockClamped
+from ledger.entries.periods import CLOSED_TO
 from ledger.entries.union import Entry
+from ledger.entries.vouchers import VOUCHERS
 from ledger.group import GroupCommit
 from ledger.log.merkle import Frontier
 from ledger.record import NO_PREVIOUS, Record, check_actor, check_reference, decode, encode, leaf_of, reread
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Key, decode_value
-from ledger.replay import State, step, view_at
+from ledger.replay import State, completed, step, view_at
 from ledger.store import read
 from ledger.store.append import Head, NewRecord, SealedRow, SubjectRow, append, lock_head
 from ledger.store.engine import CommitUnknown, StoreUnavailable, reading, writing
@@ -29,6 +32,8 @@ from ledger.vault.keys import VaultKeys
 
 Clock = Callable[[], datetime]
 
+_ALWAYS = {Key("book", "opened"), CLOSED, CLOSED_TO, FOUR_EYES, VOUCHERS}
+"""The register rows that every record looks at."""
 MAX_CLAMP = timedelta(seconds=1)
 MAX_CACHED = 20_000  # register rows and balances kept between transactions
 
@@ -179,6 +184,7 @@ class Book:
             cached = State()
         assert cached is not None
         cached.size, cached.leaf, cached.at = head.size, head.leaf, head.at
+        cached.frontier, cached.leaves = head.frontier, []
         if head.zone:
             cached.zone = head.zone
         cached.fetch_balance = lambda key: read.balances(db, self.code, [key]).get(key, 0)
@@ -207,7 +213,7 @@ class _Batch:
         """References, registers and balances of the whole batch in a few queries."""
         drafts = [draft for job in jobs for draft in job.drafts]
         self._known = read.by_references(self.db, self.book.code, (draft.reference for draft in drafts))
-        keys = {key for draft in drafts for key in draft.entry.reads()} | {Key("book", "opened"), CLOSED}
+        keys = {key for draft in drafts for key in draft.entry.reads()} | _ALWAYS
         missing = [key for key in keys if key not in self.state.registers]
         self.state.registers.update(dict.fromkeys(missing))
         self.state.registers.update(read.registers(self.db, self.book.code, missing))
@@ -257,9 +263,9 @@ class _Batch:
         entry = draft.entry
         if not isinstance(entry, BookOpened) and overlay.size == 0:
             raise Rejected(Reason.BOOK_NOT_OPEN)
-        completed = entry.completed(view_at(overlay, at))
-        if completed is not entry:
-            entry = reread(completed)
+        whole = completed(view_at(overlay, at, by), entry)
+        if whole is not entry:
+            entry = reread(whole)
         record = Record(
             at=at,
             book=self.book.code,

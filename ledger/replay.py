@@ -15,14 +15,20 @@ import msgspec
 
 from ledger.accounts import Posting, is_held, is_known, root, view_of
 from ledger.days import DEFAULT_ZONE, check_day, day_of, from_instant
+from ledger.entries.approvals import check_approved, rules_for, split_watch
 from ledger.entries.base import EarlierRecord, EntryBase
 from ledger.entries.book import CLOSED, BookOpened
+from ledger.entries.periods import is_closed
+from ledger.entries.vouchers import numbered, take_number
+from ledger.log import canonical
+from ledger.log.merkle import Frontier
 from ledger.money import MAX_MINOR
-from ledger.record import NO_PREVIOUS, BareRecord, Record
+from ledger.record import NO_PREVIOUS, BareRecord, Record, checked_entry
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Change, Key, decode_value, encode_value
 
 BalanceKey = tuple[str, str]  # account, unit
+MAX_LEAVES = 4_096
 
 
 @dataclass(slots=True)
@@ -46,6 +52,9 @@ class State:
     fetch_balance: Callable[[BalanceKey], int] | None = None
     fetch_register: Callable[[Key], bytes | None] | None = None
     fetch_record: Callable[[int], EarlierRecord] | None = None
+    frontier: Frontier = field(default_factory=Frontier)
+    leaves: list[bytes] = field(default_factory=list)
+    """Leaf hashes after those of `frontier`: hashed into it when a root is asked for, or there are many."""
     parent: "State | None" = None
 
     def child(self) -> "State":
@@ -62,6 +71,14 @@ class State:
         parent.registers.update(self.registers)
         parent.touched.update(self.touched)
         parent.posted.update(self.posted)
+        parent.leaves += self.leaves
+
+    def tree(self) -> Frontier:
+        """The tree of all records so far."""
+        if self.parent is not None:
+            return self.parent.tree().extend(self.leaves)
+        self.frontier, self.leaves = self.frontier.extend(self.leaves), []
+        return self.frontier
 
     def balance_of(self, key: BalanceKey) -> int:
         """Balance in `minor` units, 0 for an account never posted to."""
@@ -104,6 +121,7 @@ class _View(msgspec.Struct, frozen=True):
     state: State
     index: int
     today: date
+    by: str
 
     def balance(self, account: str, unit: str) -> int:
         return self.state.balance_of((account, unit))
@@ -115,17 +133,39 @@ class _View(msgspec.Struct, frozen=True):
     def earlier(self, index: int) -> EarlierRecord:
         return self.state.record_of(index)
 
+    def root(self) -> bytes:
+        return self.state.tree().root()
 
-def view_at(state: State, at: str) -> _View:
-    """What an entry recorded next, at the instant `at`, may see."""
-    return _View(state, state.size, day_of(at, state.zone))
+    def read(self, entry: dict[str, Any]) -> EntryBase:
+        try:
+            return checked_entry(canonical.encode(entry))
+        except canonical.NotCanonical as error:
+            raise Rejected(Reason.MALFORMED, str(error), field="entry") from error
+
+
+def view_at(state: State, at: str, by: str) -> _View:
+    """What an entry that `by` records next, at the instant `at`, may see."""
+    return _View(state, state.size, day_of(at, state.zone), by)
+
+
+def completed(view: _View, entry: EntryBase) -> EntryBase:
+    """The entry with all that only the present can tell: its kind's own part, the booking day of a fact that comes
+    after its period was closed, its voucher number. What is completed already comes back as it is."""
+    entry = entry.completed(view)
+    if entry.fact and entry.booked_on is None:
+        day = entry.money_day()
+        if day is not None and is_closed(view, day):
+            entry = msgspec.structs.replace(entry, booked_on=view.today)
+    voucher = numbered(view, entry)
+    return entry if voucher == entry.voucher else msgspec.structs.replace(entry, voucher=voucher)
 
 
 def step(state: State, record: Record, leaf: bytes) -> None:
     """Applies one record whole, or raises Rejected and leaves the state as it was.
 
     `leaf` is the leaf hash of the record's bytes. The checks, in their fixed order: sequence, whether the
-    book is closed, days, the kind's own rules (`completed`, `changes`, postings), balances.
+    book is closed, days and periods, the kind's own rules (`completed`, `changes`, postings), the voucher's number,
+    balances, approvals.
     """
     check_sequence(state, record)
     if state.register_of(CLOSED) is not None:
@@ -138,19 +178,17 @@ def step(state: State, record: Record, leaf: bytes) -> None:
             raise Rejected(Reason.BOOK_ALREADY_OPEN)
     elif record.index == 0:
         raise Rejected(Reason.BOOK_NOT_OPEN, "record 0 opens the book")
-    view = _View(state, record.index, day_of(record.at, zone))
-    money_day = entry.money_day()
-    if money_day is not None and entry.day_field is not None:
-        check_day(money_day, today=view.today, field=entry.day_field)
-    if entry.completed(view) != entry:
+    view = _View(state, record.index, day_of(record.at, zone), record.by)
+    _check_days(view, entry)
+    if completed(view, entry) != entry:
         raise Rejected(Reason.NOT_THE_RECORD, "the entry was completed against another state")
-    changes = entry.changes(view)
+    changes = (*entry.changes(view), *take_number(view, entry))
     if entry.postings() != record.postings:
         raise Rejected(Reason.NOT_THE_RECORD, "the postings are not those of the entry")
     moved = folded(state, record.postings)
     if not entry.fact:
         refuse_overdraft(state, moved)
-        refuse_unapproved(view, entry, record.postings)
+        changes = (*changes, *_approved(view, entry, record.postings))
     state.zone = zone
     _apply(state, record, leaf, moved, changes)
 
@@ -225,15 +263,32 @@ def may_not_be_negative(account: str) -> bool:
     return name in ("pledge", "lot") or (is_held(account) and name not in ("shortfall", "suspense"))
 
 
-def refuse_unapproved(view: _View, entry: EntryBase, postings: tuple[Posting, ...]) -> None:
-    """The four-eyes policy of `book_opened`: a decision above the threshold needs an approval."""
-    policy = view.register("book", "opened")
-    above = None if policy is None else policy.get("four_eyes_above")
-    if above is None:
-        return
-    largest = max((p.amount.minor for p in postings if p.amount.unit == above["unit"]), default=0)
-    if largest > above["minor"]:
-        raise Rejected(Reason.NEEDS_APPROVAL, kind=entry.kind, above_minor=above["minor"])
+def _check_days(view: _View, entry: EntryBase) -> None:
+    """When it happened and when it is booked: neither tomorrow, the second not before the first nor in a closed
+    period."""
+    money_day, booked_on = entry.money_day(), entry.booked_on
+    if money_day is not None and entry.day_field is not None:
+        check_day(money_day, today=view.today, field=entry.day_field)
+    if booked_on is not None:
+        check_day(booked_on, today=view.today, field="booked_on")
+        if money_day is not None and booked_on < money_day:
+            raise Rejected(Reason.MALFORMED, "booked before it happened", field="booked_on", day=booked_on)
+    day = booked_on or money_day
+    # A fact of a closed period gets its booking day when it is completed.
+    if day is not None and is_closed(view, day) and (booked_on is not None or not entry.fact):
+        raise Rejected(Reason.PERIOD_CLOSED, field="booked_on", day=day)
+
+
+def _approved(view: _View, entry: EntryBase, postings: tuple[Posting, ...]) -> tuple[Change, ...]:
+    """What a decision changes under the four-eyes policy; raises Rejected when it is not approved as it stands."""
+    changes = check_approved(view, entry, rules_for(view, entry, postings))
+    if entry.proposal is not None:
+        row = view.register("approved", entry.proposal)
+        proposal: Any = None if row is None else view.earlier(row["proposal"]).entry
+        said = msgspec.structs.replace(view.read(proposal.draft), proposal=entry.proposal)
+        if completed(view, said) != entry:
+            raise Rejected(Reason.NOT_WHAT_WAS_APPROVED, field="proposal", proposed=entry.proposal)
+    return (*changes, *split_watch(view, entry, postings))
 
 
 def _apply(
@@ -252,3 +307,6 @@ def _apply(
     state.size = record.index + 1
     state.leaf = leaf.hex()
     state.at = record.at
+    state.leaves.append(leaf)
+    if len(state.leaves) >= MAX_LEAVES:
+        state.tree()

@@ -16,7 +16,7 @@ in Python does not run them. Every entry that reaches the book is written and re
 reader the auditor uses, so nothing unchecked is ever recorded.
 
 **Optional fields** are None when absent and None is never written; no field has another default, so
-what is written says all.
+what is written says all. Three stand on every kind: `booked_on`, `proposal`, `voucher`.
 """
 
 import re
@@ -63,8 +63,34 @@ class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     tag: Tag
 
 
+class Voucher(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """The paper of an entry (chứng từ). Numbers run without a gap per series and year of the voucher day."""
+
+    series: Code
+    voucher_on: date
+    bank_on: date | None = None
+    """Day of the bank's own advice."""
+    book: Code | None = None
+    """Quyển số: the bound book of papers that the number stands in."""
+    kind: Code | None = None
+    """Sort of paper, as the series says (`phieu-thu`); filled in by the book."""
+    number: Annotated[int, msgspec.Meta(ge=1, le=9_999_999)] | None = None
+    """The next of its series and year, given by the book; of a pre-printed series the number on the paper, typed."""
+
+
+class Bound(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """The whole book before this record: its size, which is the record's index, and its root (RFC 6962)."""
+
+    root: Sha256
+    size: Index
+
+
 class View(Protocol):
     """What an entry may see of the book at its own index."""
+
+    @property
+    def by(self) -> str:
+        """Who records it."""
 
     @property
     def index(self) -> int:
@@ -82,6 +108,12 @@ class View(Protocol):
 
     def earlier(self, index: int) -> "EarlierRecord":
         """A record already in the book; raises Rejected(NO_SUCH_RECORD)."""
+
+    def root(self) -> bytes:
+        """The root of the tree of all records before this one (RFC 6962)."""
+
+    def read(self, entry: dict[str, Any]) -> "EntryBase":
+        """An entry that stands inside another one; raises Rejected(MALFORMED or UNKNOWN_KIND)."""
 
 
 class EarlierRecord(Protocol):
@@ -117,6 +149,16 @@ class EntryBase(
     day_field: ClassVar[str | None] = None
     # Vietnamese first, English second: what people call this kind.
     title: ClassVar[tuple[str, str]] = ("", "")
+    # Whether a second person must always approve it, whatever the book's four-eyes policy says.
+    two_persons: ClassVar[bool] = False
+    # Whether the policy asks for approvals: not for what the world or an approved order has decided already.
+    asks_approval: ClassVar[bool] = True
+
+    booked_on: date | None = None
+    """Day on which it is booked, where that is later than the day it happened."""
+    proposal: Sha256 | None = None
+    """Leaf hash of the approved proposal that this entry carries out."""
+    voucher: Voucher | None = None
 
     @property
     def kind(self) -> str:
@@ -150,6 +192,10 @@ class EntryBase(
     def redone(self, view: View) -> tuple[Change, ...]:
         """The register rows to set when that reversal is reversed and this entry holds again."""
         return ()
+
+    def period_day(self) -> date | None:
+        """The day whose period it belongs to: booked, or else happened."""
+        return self.booked_on or self.money_day()
 
     def persons(self) -> Iterator[Person]:
         """Everybody the entry speaks of, found in its fields (also inside tuples of items)."""
@@ -280,6 +326,35 @@ class MoneyFact(LineFact, frozen=True, kw_only=True):
             if sign * view.balance(f"suspense:{part.line}", moved.unit) < part.minor:
                 raise Rejected(Reason.PARTS_DIFFER, "less than that waits in suspense", field=f"parts[{number}]")
         return ()
+
+
+def persons_in(value: Any) -> Iterator[Person]:
+    """Whatever has the form of a person in a JSON value."""
+    if isinstance(value, dict):
+        if value.keys() == {"seals", "tag"}:
+            try:
+                yield msgspec.convert(value, Person)
+                return
+            except msgspec.ValidationError:
+                pass
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from persons_in(item)
+
+
+def check_bound(view: View, bound: Bound) -> None:
+    """The bound is the book right before this record; raises Rejected(NOT_THE_HEAD)."""
+    if bound.size != view.index or bound.root != view.root().hex():
+        raise Rejected(Reason.NOT_THE_HEAD, "not the book before this record", field="bound", size=view.index)
+
+
+def check_leaf(view: View, index: int, leaf: str, *, field: str) -> EarlierRecord:
+    """The record named by index and leaf hash; raises Rejected(NO_SUCH_RECORD or NOT_THE_RECORD)."""
+    record = view.earlier(index)
+    if record.leaf_hash.hex() != leaf:
+        raise Rejected(Reason.NOT_THE_RECORD, "not the record named", field=field, index=index)
+    return record
 
 
 def check_place(view: View, place: str, unit: str) -> None:

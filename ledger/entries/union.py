@@ -8,6 +8,8 @@ from ledger.entries.aid import (
     PaymentBounced,
     PaymentOrdered,
 )
+from ledger.entries.approvals import Approved, Declined, FourEyesSet, Proposed, RoleGranted, RoleWithdrawn
+from ledger.entries.auditing import FindingFollowed, FindingRaised, SampleCommitted, SampleDrawn
 from ledger.entries.bank import (
     BankFeeCharged,
     CashPaidIn,
@@ -27,6 +29,14 @@ from ledger.entries.book import (
     Restored,
     WitnessesSet,
 )
+from ledger.entries.campaigns import (
+    CampaignClosed,
+    CampaignExtended,
+    CampaignOpened,
+    ReportAcknowledged,
+    ReportRuleSet,
+    ReportSubmitted,
+)
 from ledger.entries.catalogue import (
     ActivitiesListed,
     ClassesListed,
@@ -38,10 +48,43 @@ from ledger.entries.catalogue import (
     ProgrammeOpened,
 )
 from ledger.entries.certificates import CertificateIssued, CertificateRevoked
+from ledger.entries.children import ChildRegistered
+from ledger.entries.contracts import ContractSigned, StageAccepted, WorksChecked
 from ledger.entries.control import DisputeAnswered, Disputed, Reversed
 from ledger.entries.costs import ManagementSpent
 from ledger.entries.donors import DonorRegistered
-from ledger.entries.goods import GoodsIssued, GoodsReturned, Purchased
+from ledger.entries.goods import (
+    DemandListed,
+    GoodsGivenDirectly,
+    GoodsInspected,
+    GoodsIssued,
+    GoodsReceived,
+    GoodsReturned,
+    Purchased,
+    StockCounted,
+    StockFound,
+    StockWrittenOff,
+)
+from ledger.entries.needs import (
+    Evaluated,
+    InsuranceListed,
+    MealPlanSet,
+    NeedSurveyed,
+    NeedWithdrawn,
+    PriorityRuleSet,
+    SupportEnded,
+    SupportScheduled,
+    VisitMade,
+)
+from ledger.entries.periods import (
+    BookMerged,
+    CashAdjusted,
+    CashCounted,
+    HandedOver,
+    PeriodClosed,
+    PeriodReopened,
+    YearOpened,
+)
 from ledger.entries.pledges import PledgeMade
 from ledger.entries.receipts import (
     CashSheetReceived,
@@ -54,8 +97,10 @@ from ledger.entries.receipts import (
     SuspensePaid,
     SuspenseReceived,
 )
+from ledger.entries.reporting import ReportIssued
 from ledger.entries.restrictions import FundOpened, ShortfallCovered
 from ledger.entries.targets import StatisticReported, TargetSet
+from ledger.entries.vouchers import EvidenceAdded, VoucherPrinted, VoucherSpoilt, VouchersSet
 
 Entry = (
     BookOpened
@@ -100,7 +145,27 @@ Entry = (
     | GoodsIssued
     | Delivered
     | GoodsReturned
+    | GoodsReceived
+    | GoodsGivenDirectly
+    | GoodsInspected
+    | StockCounted
+    | StockWrittenOff
+    | StockFound
+    | DemandListed
+    | ContractSigned
+    | StageAccepted
+    | WorksChecked
     | ManagementSpent
+    | NeedSurveyed
+    | NeedWithdrawn
+    | PriorityRuleSet
+    | MealPlanSet
+    | SupportScheduled
+    | SupportEnded
+    | Evaluated
+    | VisitMade
+    | InsuranceListed
+    | ChildRegistered
     | Reversed
     | CertificateIssued
     | CertificateRevoked
@@ -110,10 +175,38 @@ Entry = (
     | GrantReceived
     | ExternalContributed
     | ChildrenReported
+    | ReportIssued
+    | CampaignOpened
+    | CampaignExtended
+    | CampaignClosed
+    | ReportRuleSet
+    | ReportSubmitted
+    | ReportAcknowledged
+    | SampleCommitted
+    | SampleDrawn
+    | FindingRaised
+    | FindingFollowed
     | WitnessesSet
     | KeyReplaced
     | Restored
     | BookClosed
+    | FourEyesSet
+    | RoleGranted
+    | RoleWithdrawn
+    | Proposed
+    | Approved
+    | Declined
+    | VouchersSet
+    | VoucherSpoilt
+    | VoucherPrinted
+    | EvidenceAdded
+    | CashCounted
+    | CashAdjusted
+    | PeriodClosed
+    | PeriodReopened
+    | YearOpened
+    | HandedOver
+    | BookMerged
 )
 
 KINDS = {kind.__struct_config__.tag: kind for kind in Entry.__args__}

@@ -357,7 +357,7 @@ def paper(world: World, gift: Recorded, **changed: Any) -> Recorded:
     return say(world, "certificate_issued", gift=gift.index, gift_leaf=gift.leaf_hash.hex(), **changed)
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"book_opened", "clock_clamped", "key_replaced"}))
+@pytest.mark.parametrize("kind", sorted(EXPECTED))
 def test_a_kind_moves_exactly_this(sqlite_world: World, kind: str) -> None:
     """Postings to the đồng, from where to where, and what the accounts hold after it.
 
