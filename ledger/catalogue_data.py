@@ -1,4 +1,4 @@
-"""Facts shipped with the product: communes with their codes of a day, and the plans' activities. Read only.
+"""Facts shipped with the product: communes with their codes of a day, and the catalogues of the plans. Read only.
 
     communes_of("HP14", date(2019, 1, 1))   the 14 communes as the plan names them
     communes_of("HP14", date(2026, 9, 1))   the units in which they lie now (Phường Lưu Kiếm, Xã Việt Khê, …)
@@ -7,6 +7,7 @@ The files and their sources: ledger/data/README.md.
 """
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -85,17 +86,26 @@ def communes_of(plan: str, on: date) -> tuple[CommuneUnit, ...]:
     Raises LookupError for a list that is not here. A unit that was split gives every part: which of them a
     delivery reached is a person's decision.
     """
-    listed = [f"{row['code']}@{row['valid_from']}" for row in _rows("commune_lists.csv") if row["list"] == plan]
-    if not listed:
+    rows = [row for row in _rows("commune_lists.csv") if row["list"] == plan]
+    if not rows:
         raise LookupError(f"no list of communes named {plan}")
-    return tuple(communes()[name] for name in dict.fromkeys(unit for start in listed for unit in _on(start, on)))
+    first = min(row["listed_on"] for row in rows)
+    listed = [f"{row['code']}@{row['valid_from']}" for row in rows if row["listed_on"] == first]
+    return tuple(communes()[name] for name in dict.fromkeys(unit for start in listed for unit in units_on(start, on)))
 
 
-def _on(commune: str, day: date) -> tuple[str, ...]:
+def units_on(commune: str, day: date, decided: Callable[[str], str | None] = lambda commune: None) -> tuple[str, ...]:
+    """The units of a day that a commune became: one, or several where it was split and nobody has decided.
+
+    `decided` is a person's decision for a unit (`commune_mapped`), or None; it counts where it leads forward in time.
+    """
+    chosen = decided(commune)
+    if chosen is not None and commune[6:] < chosen[6:] <= day.isoformat():
+        return units_on(chosen, day, decided)
     became = [successor for successor in successors().get(commune, ()) if successor.on <= day]
     if not became:
         return (commune,)
-    return tuple(unit for successor in became for unit in _on(successor.commune, day))
+    return tuple(dict.fromkeys(unit for one in became for unit in units_on(one.commune, day, decided)))
 
 
 @cache
