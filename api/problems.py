@@ -113,6 +113,7 @@ STATUS: dict[Reason | DoorReason, int] = {
     Reason.NO_DENOMINATOR: 422,
     Reason.PLACE_NOT_OF_FUND: 422,
     Reason.HOLDER_DIFFERS: 422,
+    Reason.AID_NOT_APPROVED: 422,
     Reason.AMOUNT_TOO_LARGE: 422,
     Reason.NOT_REVERSIBLE: 422,
     Reason.NO_SUCH_CAMPAIGN: 422,

@@ -111,6 +111,10 @@ WORDS: dict[Reason | DoorReason, Words] = {
     Reason.PLACE_NOT_OF_FUND: ("Nguồn này không giữ tiền ở đây", "This fund is not kept in this place"),
     Reason.HOLDER_DIFFERS: ("Khác người giữ tiền hoặc hàng", "Another holder has the money or goods"),
     Reason.NEEDS_APPROVAL: ("Cần người thứ hai duyệt", "A second person has to approve"),
+    Reason.AID_NOT_APPROVED: (
+        "Viện trợ nước ngoài chưa có văn bản phê duyệt",
+        "Aid from abroad without the approval that the law asks for",
+    ),
     Reason.NOT_AN_APPROVER: ("Người này không được duyệt việc này", "This person may not approve this"),
     Reason.NOT_WHAT_WAS_APPROVED: ("Khác với nội dung đã được duyệt", "Not what was approved"),
     Reason.AMOUNT_TOO_LARGE: ("Số tiền quá lớn", "The amount is too large"),

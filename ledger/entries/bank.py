@@ -1,14 +1,24 @@
-"""The life of the organisation's own accounts: fees, interest, transfers, cash, returned payments."""
+"""The life of the organisation's own accounts: fees, interest, transfers, cash, currencies."""
 
 from datetime import date
 from typing import ClassVar
 
 import msgspec
 
-from ledger.accounts import BankPlace, CashPlace, Code, Posting, move
-from ledger.entries.base import MoneyFact, Shortfall, View, check_place, missing_part, needed, split_shortfall
-from ledger.entries.restrictions import check_fund_place
-from ledger.money import Amount
+from ledger.accounts import BankPlace, CashPlace, Code, MoneyPlace, Posting, move
+from ledger.entries.base import (
+    LinePart,
+    MoneyFact,
+    Shortfall,
+    Title,
+    View,
+    check_place,
+    missing_part,
+    needed,
+    split_shortfall,
+)
+from ledger.entries.restrictions import check_fund_place, refuse_shortfall, swapped, tallied, tally_key
+from ledger.money import Amount, is_currency
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Change, Key
 
@@ -31,7 +41,7 @@ class BankFeeCharged(MoneyFact, frozen=True, kw_only=True):
         return self.went_out(*split_shortfall(self.amount, f"fund:{self.fund}", f"costs:{self.fund}", self.shortfall))
 
     def reads(self) -> tuple[Key, ...]:
-        return (*self.line_reads(), Key("fund", self.fund))
+        return (*self.line_reads(), Key("fund", self.fund), tally_key(self.fund, self.amount.unit))
 
     def completed(self, view: View) -> "BankFeeCharged":
         missing = missing_part(view, f"fund:{self.fund}", self.amount, self.fund)
@@ -39,7 +49,13 @@ class BankFeeCharged(MoneyFact, frozen=True, kw_only=True):
 
     def changes(self, view: View) -> tuple[Change, ...]:
         needed(view, "fund", self.fund, Reason.NO_SUCH_FUND, field="fund")
-        return self.left(view)
+        return (*self.left(view), *tallied(view, self.postings()))
+
+    def undone(self, view: View) -> tuple[Change, ...]:
+        return tallied(view, swapped(self.postings()))
+
+    def redone(self, view: View) -> tuple[Change, ...]:
+        return tallied(view, self.postings())
 
 
 class InterestReceived(MoneyFact, frozen=True, kw_only=True):
@@ -170,3 +186,62 @@ class CashWithdrawn(MoneyFact, frozen=True, kw_only=True):
     def changes(self, view: View) -> tuple[Change, ...]:
         check_place(view, self.cash, self.amount.unit)
         return self.left(view)
+
+
+class _Bought(MoneyFact, frozen=True, kw_only=True):
+    """The money that came in through an exchange: its half of the postings and of the lines."""
+
+    amount: Amount
+
+    def moved(self) -> Amount:
+        return self.amount
+
+
+class CurrencyExchanged(MoneyFact, frozen=True, kw_only=True):
+    """A bank exchanged money of a fund: one currency left `place`, another came to `to_place`.
+
+    Both amounts are what the bank's papers say; their ratio is the rate. Nothing is valued anew afterwards. The line
+    and the parts of the entry are those of the money sold, `bought_parts` those of the money bought.
+    """
+
+    title: ClassVar = ("Mua bán ngoại tệ", "Currency exchanged")
+    fact: ClassVar = False
+    day_field: ClassVar = "exchanged_on"
+
+    amount: Amount
+    """What was sold."""
+    bought: Amount
+    """What was bought."""
+    bought_parts: tuple[LinePart, ...]
+    """Lines in suspense at `to_place` that this explains; empty when it explains none."""
+    exchanged_on: date
+    fund: Code
+    rate_source: Title
+    """Whose rate it was: the bank's slip, a published rate."""
+    to_place: MoneyPlace
+    """Where the money bought is."""
+
+    def moved(self) -> Amount:
+        return self.amount
+
+    def postings(self) -> tuple[Posting, ...]:
+        sold = move(self.amount, f"fund:{self.fund}", "exchange-purpose")
+        bought = move(self.bought, "exchange-purpose", f"fund:{self.fund}")
+        return (
+            *self.went_out(sold, destination="exchange-place"),
+            *self._in().came_in(bought, source="exchange-place"),
+        )
+
+    def reads(self) -> tuple[Key, ...]:
+        return (*self.line_reads(), *self._in().line_reads(), Key("fund", self.fund))
+
+    def changes(self, view: View) -> tuple[Change, ...]:
+        fund = needed(view, "fund", self.fund, Reason.NO_SUCH_FUND, field="fund")
+        check_fund_place(fund, self.to_place)
+        if self.amount.unit == self.bought.unit or not is_currency(self.amount.unit):
+            raise Rejected(Reason.UNIT_DIFFERS, "two different currencies", field="bought")
+        refuse_shortfall(view, self.fund, self.amount.unit)
+        return (*self.left(view), *self._in().entered(view))
+
+    def _in(self) -> _Bought:
+        return _Bought(amount=self.bought, parts=self.bought_parts, place=self.to_place)

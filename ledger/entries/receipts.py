@@ -21,8 +21,9 @@ from ledger.entries.base import (
     needed,
     split_shortfall,
 )
+from ledger.entries.foreign import ForeignAid, Rate
 from ledger.entries.pledges import PledgeCode
-from ledger.entries.restrictions import check_fund_place, refuse_shortfall
+from ledger.entries.restrictions import check_fund_place, refuse_shortfall, swapped, tallied, tally_key
 from ledger.money import Amount, Minor, PositiveMinor, SignedMinor
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Change, Key
@@ -99,7 +100,10 @@ class PledgePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fal
 
 
 class GiftReceived(MoneyFact, frozen=True, kw_only=True):
-    """Money reached a bank account or cash box and was set aside for one fund."""
+    """Money reached a bank account or cash box and was set aside for one fund.
+
+    A gift from abroad without the approval that the regime asks for waits in suspense, or with its sender.
+    """
 
     title: ClassVar = ("Tiếp nhận ủng hộ", "Gift received")
     day_field: ClassVar = "received_on"
@@ -108,7 +112,11 @@ class GiftReceived(MoneyFact, frozen=True, kw_only=True):
     donor: Person
     fund: Code
     received_on: date
+    foreign: ForeignAid | None = None
+    """Said of a gift from abroad."""
     pledge: PledgePart | None = None
+    rate: Rate | None = None
+    """Said of foreign money; needed when it came from abroad."""
 
     def moved(self) -> Amount:
         return self.amount
@@ -121,7 +129,12 @@ class GiftReceived(MoneyFact, frozen=True, kw_only=True):
         return (*self.came_in(gift), kept)
 
     def reads(self) -> tuple[Key, ...]:
-        keys = (*self.line_reads(), Key("fund", self.fund))
+        keys = (
+            *self.line_reads(),
+            Key("fund", self.fund),
+            Key("book", "opened"),
+            tally_key(self.fund, self.amount.unit),
+        )
         return keys if self.pledge is None else (*keys, Key("pledge", self.pledge.pledge))
 
     def changes(self, view: View) -> tuple[Change, ...]:
@@ -134,7 +147,19 @@ class GiftReceived(MoneyFact, frozen=True, kw_only=True):
             left = view.balance(f"pledge:{self.pledge.pledge}", self.amount.unit)
             if self.pledge.minor > min(left, self.amount.minor):
                 raise Rejected(Reason.PARTS_DIFFER, "more than the pledge or the gift", field="pledge.minor", left=left)
-        return self.entered(view)
+        if self.rate is not None:
+            self.rate.check(view, self.amount.unit)
+        if self.foreign is not None:
+            self.foreign.check(view, self.received_on)
+            if self.rate is None and self.amount.unit != "VND":
+                raise Rejected(Reason.MALFORMED, "foreign money from abroad has its rate", field="rate")
+        return (*self.entered(view), *tallied(view, self.postings()))
+
+    def undone(self, view: View) -> tuple[Change, ...]:
+        return tallied(view, swapped(self.postings()))
+
+    def redone(self, view: View) -> tuple[Change, ...]:
+        return tallied(view, self.postings())
 
 
 class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -162,7 +187,7 @@ class CashSheetReceived(EntryBase, frozen=True, kw_only=True):
         return (move(self.amount, "donors", f"fund:{self.fund}"), move(self.amount, "outside", self.place))
 
     def reads(self) -> tuple[Key, ...]:
-        return (Key("place", self.place), Key("fund", self.fund))
+        return (Key("place", self.place), Key("fund", self.fund), tally_key(self.fund, self.amount.unit))
 
     def changes(self, view: View) -> tuple[Change, ...]:
         check_place(view, self.place, self.amount.unit)
@@ -170,7 +195,13 @@ class CashSheetReceived(EntryBase, frozen=True, kw_only=True):
         check_fund_place(fund, self.place)
         if sum(envelope.minor for envelope in self.envelopes) != self.amount.minor:
             raise Rejected(Reason.PARTS_DIFFER, "the envelopes do not add up to the amount", field="envelopes")
-        return ()
+        return tallied(view, self.postings())
+
+    def undone(self, view: View) -> tuple[Change, ...]:
+        return tallied(view, swapped(self.postings()))
+
+    def redone(self, view: View) -> tuple[Change, ...]:
+        return tallied(view, self.postings())
 
 
 class GatewayGift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -212,7 +243,12 @@ class GatewaySettled(MoneyFact, frozen=True, kw_only=True):
 
     def reads(self) -> tuple[Key, ...]:
         funds = {self.fee_fund, *(gift.fund for gift in self.gifts)}
-        return (*self.line_reads(), *(Key("fund", fund) for fund in sorted(funds)))
+        unit = self.credited.unit
+        return (
+            *self.line_reads(),
+            *(Key("fund", fund) for fund in sorted(funds)),
+            *(tally_key(fund, unit) for fund in sorted(funds)),
+        )
 
     def completed(self, view: View) -> "GatewaySettled":
         unit = self.credited.unit
@@ -228,7 +264,13 @@ class GatewaySettled(MoneyFact, frozen=True, kw_only=True):
         needed(view, "fund", self.fee_fund, Reason.NO_SUCH_FUND, field="fee_fund")
         if sum(gift.minor for gift in self.gifts) - self.fee_minor != self.credited.minor:
             raise Rejected(Reason.PARTS_DIFFER, "gifts less fee is not the credit", field="gifts")
-        return self.entered(view)
+        return (*self.entered(view), *tallied(view, self.postings()))
+
+    def undone(self, view: View) -> tuple[Change, ...]:
+        return tallied(view, swapped(self.postings()))
+
+    def redone(self, view: View) -> tuple[Change, ...]:
+        return tallied(view, self.postings())
 
 
 class SuspenseReceived(LineFact, frozen=True, kw_only=True):
@@ -346,6 +388,8 @@ class GiftRefunded(MoneyFact, frozen=True, kw_only=True):
     fund: Code
     gift: Index
     refunded_on: date
+    part: Index | None = None
+    """Which envelope of a sheet or gift of a batch, from 0; absent for a gift alone in its record."""
 
     def moved(self) -> Amount:
         return self.amount
@@ -359,34 +403,57 @@ class GiftRefunded(MoneyFact, frozen=True, kw_only=True):
             Key("fund", self.fund),
             Key("refunded", str(self.gift)),
             Key("reversed", str(self.gift)),
+            tally_key(self.fund, self.amount.unit),
         )
 
     def changes(self, view: View) -> tuple[Change, ...]:
-        gift = view.earlier(self.gift).entry
-        if not isinstance(gift, GiftReceived) or gift.fund != self.fund or gift.amount.unit != self.amount.unit:
-            raise Rejected(Reason.NOT_A_GIFT, field="gift", index=self.gift)
+        given = self._given(view)
         refuse_shortfall(view, self.fund, self.amount.unit)
-        given_back = self._given_back(view, gift)
-        return (*self.left(view), given_back)
+        given_back = self._given_back(view, given)
+        return (*self.left(view), given_back, *tallied(view, self.postings()))
 
     def undone(self, view: View) -> tuple[Change, ...]:
-        left = refunded(view, self.gift) - self.amount.minor
-        return (Change("refunded", str(self.gift), {"minor": left}),)
+        return (self._refunded(view, -1), *tallied(view, swapped(self.postings())))
 
     def redone(self, view: View) -> tuple[Change, ...]:
-        gift = view.earlier(self.gift).entry
-        return (self._given_back(view, gift),) if isinstance(gift, GiftReceived) else ()
+        return (self._given_back(view, self._given(view)), *tallied(view, self.postings()))
 
-    def _given_back(self, view: View, gift: GiftReceived) -> Change:
+    def _given(self, view: View) -> int:
+        """How much the gift was; raises Rejected(NOT_A_GIFT)."""
+        gift = view.earlier(self.gift).entry
+        if self.part is None:
+            if isinstance(gift, GiftReceived) and (gift.fund, gift.amount.unit) == (self.fund, self.amount.unit):
+                return gift.amount.minor
+        elif isinstance(gift, CashSheetReceived) and self.part < len(gift.envelopes):
+            if (gift.fund, gift.amount.unit) == (self.fund, self.amount.unit):
+                return gift.envelopes[self.part].minor
+        elif isinstance(gift, GatewaySettled) and self.part < len(gift.gifts):
+            one = gift.gifts[self.part]
+            if (one.fund, gift.credited.unit) == (self.fund, self.amount.unit):
+                return one.minor
+        raise Rejected(Reason.NOT_A_GIFT, field="gift", index=self.gift)
+
+    def _given_back(self, view: View, given: int) -> Change:
         if is_reversed(view, self.gift):
             raise Rejected(Reason.ALREADY_REVERSED, field="gift", index=self.gift)
-        total = refunded(view, self.gift) + self.amount.minor
-        if total > gift.amount.minor:
+        row = view.register("refunded", str(self.gift)) or {}
+        # What went to another purpose with the donor's consent is reversed there first.
+        taken = refunded(view, self.gift, self.part) + (row.get("varied", 0) if self.part is None else 0)
+        if taken + self.amount.minor > given:
             raise Rejected(Reason.PARTS_DIFFER, "more than is left of the gift", field="amount")
-        return Change("refunded", str(self.gift), {"minor": total})
+        return self._refunded(view, 1)
+
+    def _refunded(self, view: View, sign: int) -> Change:
+        row = view.register("refunded", str(self.gift)) or {}
+        minor = sign * self.amount.minor
+        value = {**row, "minor": row.get("minor", 0) + minor}
+        if self.part is not None:
+            parts = row.get("parts", {})
+            value["parts"] = {**parts, str(self.part): parts.get(str(self.part), 0) + minor}
+        return Change("refunded", str(self.gift), value)
 
 
-def refunded(view: View, gift: int) -> int:
-    """How much of a gift went back so far, in `minor`."""
-    row = view.register("refunded", str(gift))
-    return 0 if row is None else int(row["minor"])
+def refunded(view: View, gift: int, part: int | None = None) -> int:
+    """How much of a gift, or of one part of a sheet or batch, went back so far, in `minor`."""
+    row = view.register("refunded", str(gift)) or {}
+    return int(row.get("minor", 0) if part is None else row.get("parts", {}).get(str(part), 0))

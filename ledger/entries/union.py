@@ -14,6 +14,7 @@ from ledger.entries.bank import (
     BankFeeCharged,
     CashPaidIn,
     CashWithdrawn,
+    CurrencyExchanged,
     InterestReceived,
     TransferArrived,
     TransferSent,
@@ -52,7 +53,14 @@ from ledger.entries.children import ChildRegistered
 from ledger.entries.contracts import ContractSigned, StageAccepted, WorksChecked
 from ledger.entries.control import DisputeAnswered, Disputed, Reversed
 from ledger.entries.costs import ManagementSpent
-from ledger.entries.donors import DonorRegistered
+from ledger.entries.donors import (
+    ConsentGiven,
+    ConsentWithdrawn,
+    CreditsListed,
+    DonorRegistered,
+    DonorsMerged,
+    DonorsUnmerged,
+)
 from ledger.entries.goods import (
     DemandListed,
     GoodsGivenDirectly,
@@ -85,7 +93,7 @@ from ledger.entries.periods import (
     PeriodReopened,
     YearOpened,
 )
-from ledger.entries.pledges import PledgeMade
+from ledger.entries.pledges import PledgeAmended, PledgeCancelled, PledgeLapsed, PledgeMade, PledgeWrittenOff
 from ledger.entries.receipts import (
     CashSheetReceived,
     GatewaySettled,
@@ -98,7 +106,7 @@ from ledger.entries.receipts import (
     SuspenseReceived,
 )
 from ledger.entries.reporting import ReportIssued
-from ledger.entries.restrictions import FundOpened, ShortfallCovered
+from ledger.entries.restrictions import FundOpened, RestrictionVaried, ShortfallCovered
 from ledger.entries.targets import StatisticReported, TargetSet
 from ledger.entries.vouchers import EvidenceAdded, VoucherPrinted, VoucherSpoilt, VouchersSet
 
@@ -119,8 +127,18 @@ Entry = (
     | StatisticReported
     | FundOpened
     | ShortfallCovered
+    | RestrictionVaried
     | DonorRegistered
+    | DonorsMerged
+    | DonorsUnmerged
+    | ConsentGiven
+    | ConsentWithdrawn
+    | CreditsListed
     | PledgeMade
+    | PledgeAmended
+    | PledgeLapsed
+    | PledgeCancelled
+    | PledgeWrittenOff
     | StatementImported
     | GiftReceived
     | CashSheetReceived
@@ -136,6 +154,7 @@ Entry = (
     | TransferArrived
     | CashPaidIn
     | CashWithdrawn
+    | CurrencyExchanged
     | Allocated
     | PaymentOrdered
     | MoneyAdvanced
