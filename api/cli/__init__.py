@@ -9,7 +9,21 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from api.cli import ask, bundle, consolidate, keys, papers, proofs, reports, setup, timestamps, transfers, witness, work
+from api.cli import (
+    ask,
+    bundle,
+    children,
+    consolidate,
+    keys,
+    papers,
+    proofs,
+    reports,
+    setup,
+    timestamps,
+    transfers,
+    witness,
+    work,
+)
 from api.cli.session import MISUSE, UNKNOWN, command, fail
 from api.words import failure
 
@@ -84,10 +98,17 @@ def build() -> typer.Typer:
     command(app)(ask.balances)
     command(app)(ask.search)
     command(app)(consolidate.consolidate)
+    register = typer.Typer(help="Hồ sơ trẻ em trong két — children in the vault.", no_args_is_help=True)
+    app.add_typer(register, name="children")
+    command(register)(children.load)
+    command(register, "list")(children.list_)
+    command(register)(children.show)
     command(app)(reports.report)
     command(app)(papers.receipt)
     command(app)(papers.certificate)
     command(app)(papers.certificates)
+    command(app)(papers.voucher)
+    command(app)(papers.form)
     command(witnesses, "init")(witness.init)
     command(witnesses, "watch")(witness.watch)
     command(witnesses, "serve")(witness.serve)

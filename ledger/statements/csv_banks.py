@@ -20,16 +20,16 @@ MAX_LINE: Final = 65_536
 MAX_ROWS: Final = 5_000_000
 
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_SEPARATORS = (",", ";", "\t", "|")
+SEPARATORS = (",", ";", "\t", "|")
 
 
 def open_csv(path: Path, *, currency: str, digits: int, layout: Layout | None) -> GridStatement:
-    encoding = _encoding(path)
+    encoding = encoding_of(path)
     separator = _separator(path, encoding)
     return GridStatement(
         path,
         file_sha256(path),
-        lambda: _rows(path, encoding, separator),
+        lambda: rows_of(path, encoding, separator),
         kind="csv",
         currency=currency,
         digits=digits,
@@ -42,7 +42,8 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _encoding(path: Path) -> str:
+def encoding_of(path: Path) -> str:
+    """How a text file is to be decoded: by its mark, or as UTF-8."""
     with path.open("rb") as file:
         head = file.read(4)
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -53,9 +54,9 @@ def _encoding(path: Path) -> str:
 def _separator(path: Path, encoding: str) -> str:
     """The separator under which a header row appears; a comma if none does (the refusal comes later)."""
     unclear: str | None = None
-    for separator in _SEPARATORS:
+    for separator in SEPARATORS:
         try:
-            for count, row in enumerate(_rows(path, encoding, separator)):
+            for count, row in enumerate(rows_of(path, encoding, separator)):
                 if read_header([row.text(at) for at in range(len(row.cells))], row=row.number):
                     return separator
                 if count > MAX_PREAMBLE * 2:
@@ -91,7 +92,8 @@ def _physical(path: Path, encoding: str) -> Iterator[str]:
             yield line
 
 
-def _rows(path: Path, encoding: str, separator: str) -> Iterator[Row]:
+def rows_of(path: Path, encoding: str, separator: str) -> Iterator[Row]:
+    """The rows of a CSV file; raises Rejected(FILE_UNREADABLE, FILE_TOO_LARGE, ROW_MALFORMED)."""
     reader = csv.reader(_physical(path, encoding), delimiter=separator, strict=True)
     count = 0
     while True:

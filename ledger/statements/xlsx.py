@@ -41,9 +41,17 @@ _ROW = re.compile("[1-9][0-9]{0,6}")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|_x00[01][0-9A-Fa-f]_")
 
 
+def first_sheet(path: Path) -> Iterator[Row]:
+    """The rows of the first sheet that has any; raises Rejected."""
+    _examine(path)
+    workbook = _open(path)
+    for name in workbook.sheet_names:
+        if any(row.filled for row in _cells(workbook, name)):
+            return _cells(workbook, name)
+    raise Rejected(Reason.NO_LINES, "the workbook is empty")
+
+
 def open_xlsx(path: Path, *, currency: str, digits: int, layout: Layout | None) -> GridStatement:
-    if path.stat().st_size > MAX_FILE:
-        raise Rejected(Reason.FILE_TOO_LARGE, f"a workbook over {MAX_FILE // 2**20} MB")
     _examine(path)
     sheet = _sheet(path)
     return GridStatement(
@@ -63,6 +71,8 @@ def _unreadable(why: str) -> Rejected:
 
 
 def _examine(path: Path) -> None:
+    if path.stat().st_size > MAX_FILE:
+        raise Rejected(Reason.FILE_TOO_LARGE, f"a workbook over {MAX_FILE // 2**20} MB")
     try:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
