@@ -103,6 +103,15 @@ class Book:
         """Records each group of drafts wholly or not at all, in one transaction; a refusal stands in its place."""
         return self._group.submit(tuple(_Job(tuple(drafts), by) for drafts in groups))
 
+    def rehearse(self, groups: Sequence[Sequence[Draft]], by: str) -> list[_Answer]:
+        """What `record_each` would answer now, each group after those before it. Records nothing, waits for nobody."""
+        jobs = [_Job(tuple(drafts), by) for drafts in groups]
+        with reading(self.engine) as db:
+            head = read.head(db, self.code) or Head(self.code, 0, Frontier(), NO_PREVIOUS, "", "")
+            batch = _Batch(self, db, self._at_head(State(), head, db))
+            batch.prefetch(jobs)
+            return [batch.take(job) for job in jobs]
+
     def find(self, references: Iterable[str]) -> dict[str, tuple[int, bytes, bytes]]:
         """reference → (index, leaf hash, request) of those already recorded."""
         with reading(self.engine) as db:
@@ -183,14 +192,18 @@ class Book:
         if fresh or (cached is not None and len(cached.registers) + len(cached.balances) > MAX_CACHED):
             cached = State()
         assert cached is not None
-        cached.size, cached.leaf, cached.at = head.size, head.leaf, head.at
-        cached.frontier, cached.leaves = head.frontier, []
-        if head.zone:
-            cached.zone = head.zone
-        cached.fetch_balance = lambda key: read.balances(db, self.code, [key]).get(key, 0)
-        cached.fetch_register = lambda key: read.registers(db, self.code, [key]).get(key)
         self._cache, self._cached_head = cached, (head.size, head.root)
-        return cached
+        return self._at_head(cached, head, db)
+
+    def _at_head(self, state: State, head: Head, db: Connection) -> State:
+        """The state standing at a head; what it has not in memory it reads from the database."""
+        state.size, state.leaf, state.at = head.size, head.leaf, head.at
+        state.frontier, state.leaves = head.frontier, []
+        if head.zone:
+            state.zone = head.zone
+        state.fetch_balance = lambda key: read.balances(db, self.code, [key]).get(key, 0)
+        state.fetch_register = lambda key: read.registers(db, self.code, [key]).get(key)
+        return state
 
 
 class _Batch:
