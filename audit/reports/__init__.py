@@ -2,7 +2,18 @@
 
 from audit.reports import books
 from audit.reports.source import Counted, Source, Told, open_source
-from audit.reports.table import REPORTS, Column, Period, Report, ReportKind, Row, make_report, report, totals_of
+from audit.reports.table import (
+    REPORTS,
+    Column,
+    Period,
+    Report,
+    ReportKind,
+    Row,
+    finished,
+    make_report,
+    report,
+    totals_of,
+)
 
 FAMILIES = (books,)
 """The modules whose functions are the reports."""
@@ -18,6 +29,7 @@ __all__ = [
     "Row",
     "Source",
     "Told",
+    "finished",
     "make_report",
     "open_source",
     "report",

@@ -45,6 +45,19 @@ class Told:
     postings: tuple[Posting, ...]
     leaf: str
 
+    @property
+    def what(self) -> str:
+        """What kind of thing it is, in Vietnamese."""
+        return "nghiệp vụ phiên bản này chưa biết" if self.entry is None else self.entry.title[0]
+
+    @property
+    def voucher(self) -> str:
+        """Its voucher's number, as `PT/2026/12`; empty when it has none."""
+        voucher = getattr(self.entry, "voucher", None)
+        if voucher is None or voucher.number is None:
+            return ""
+        return f"{voucher.series}/{voucher.voucher_on.year}/{voucher.number}"
+
 
 class Counted(NamedTuple):
     """An entry with the sign it counts with: a reversal is the entry it undoes, with −1, on the reversal's day."""
@@ -154,6 +167,15 @@ class Source:
                     of, sign = self.records[of.entry.reversed], -sign
             if of.entry is not None and not isinstance(of.entry, Reversed):
                 yield Counted(told, of.entry, sign, of)
+
+    def moved(self, told: Told) -> Iterator[tuple[Posting, int]]:
+        """A record's postings, each with its sign: what a correction takes back is the first posting with −1."""
+        entry = told.entry
+        if not isinstance(entry, Reversed):
+            yield from ((posting, 1) for posting in told.postings)
+            return
+        yield from ((posting, -sign) for posting, sign in self.moved(self.records[entry.reversed]))
+        yield from ((posting, 1) for posting in told.postings[len(entry.undone_postings) :])
 
     def register(self, register: str, key: str) -> dict[str, Any] | None:
         """A register row as it stood at this size, or None."""

@@ -203,6 +203,19 @@ def make_report(source: "Source", kind: str, period: Period, options: Mapping[st
     return found.make(source, period, **(options or {}))
 
 
+def finished(
+    kind: str,
+    source: "Source",
+    period: Period,
+    columns: tuple[Column, ...],
+    rows: Iterable[Row],
+    totals: Iterable[Row] = (),
+    notes: Iterable[str] = (),
+) -> Report:
+    """The report of a registered kind."""
+    return Report(kind, REPORTS[kind].title, period, columns, tuple(rows), tuple(totals), tuple(notes), source.size)
+
+
 def totals_of(columns: tuple[Column, ...], rows: Iterable[Row], label: str = "Tổng cộng — total") -> tuple[Row, ...]:
     """One total a unit: the sums of the columns that add up, with the records of all rows."""
     names = [column.name for column in columns]
@@ -226,6 +239,3 @@ def totals_of(columns: tuple[Column, ...], rows: Iterable[Row], label: str = "T�
         records.setdefault(unit, set()).update(row.records)
     keys = sorted(sums, key=lambda unit: (unit is not None and not str(unit).isupper(), str(unit)))
     return tuple(Row(tuple(sums[unit]), tuple(sorted(records[unit]))) for unit in keys)
-
-
-__all__ = ["REPORTS", "Column", "Kind", "Period", "Report", "ReportKind", "Row", "make_report", "report", "totals_of"]
