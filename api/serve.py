@@ -13,8 +13,8 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.app import create_app, logger
+from api.printing import render_printed
 from api.v1.books import RenderPaper
-from certificates.issue import render_paper as issued_paper
 from ledger.home import Home
 
 KEEP_ALIVE_SECONDS = 5
@@ -25,7 +25,7 @@ class ServeRefused(Exception):
     """The server does not start; the message says why, Vietnamese first."""
 
 
-def serve(home: Home, host: str, port: int, *, render_paper: RenderPaper | None = issued_paper) -> None:
+def serve(home: Home, host: str, port: int, *, render_paper: RenderPaper | None = render_printed) -> None:
     """Serves until it is told to stop. Raises ServeRefused for an address that is not loopback or not free."""
     listening = bind(host, port)
     with listening:

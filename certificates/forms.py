@@ -53,6 +53,7 @@ MAX_ROWS = 2_000
 
 BLANK_DAY = "ngày …… tháng …… năm ……"
 UNVERIFIED = ("Mẫu biểu chưa được kiểm chứng", "form not verified")
+UNVERIFIED_ACCOUNTS = ("Số hiệu tài khoản chưa được kiểm chứng", "account numbers not verified")
 REPRINT = "BẢN IN LẠI lần {n} — reprint {n}"
 
 Align = Literal["left", "center", "right"]
@@ -100,6 +101,7 @@ class Account:
     debit: str
     credit: str
     amount: str
+    verified: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,7 @@ class _Setter:
     # ---------------------------------------------------------------------------------------- heads
 
     def _title(self, width: float) -> list[Block]:
-        size = 17 if len(self.form.name) < 24 else 15
+        size = 17 if len(self.form.name) < 20 or self.form.head == "minutes" else 14.5
         return [
             set_text(self.form.name.upper(), Style("strong", size * self.scale, 11, _BLACK), width, lines=2, role="H1"),
             set_text(self.form.english, _style(8.5, "slanted", _QUIET), width, lang="en"),
@@ -358,6 +360,8 @@ def _footer(form: Form, filled: Filled, width: float, page: int, pages: int) -> 
     said = [filled.foot] if filled.foot else []
     if not form.verified:
         said.append(" — ".join(UNVERIFIED))
+    if not all(account.verified for account in filled.accounts):
+        said.append(" — ".join(UNVERIFIED_ACCOUNTS))
     if pages > 1:
         said.append(f"Trang {page}/{pages}")
     return set_text(" · ".join(said), fine, width, lines=2, align=0)

@@ -25,6 +25,7 @@ from ledger.accounts import code
 from ledger.book import Recorded
 from ledger.entries.base import Person
 from ledger.entries.book import BookOpened, PlaceOpened
+from ledger.entries.catalogue import GoodsListed
 from ledger.entries.certificates import CertificateIssued, Paper
 from ledger.entries.receipts import CashSheetReceived, GatewaySettled, GiftReceived
 from ledger.entries.restrictions import FundOpened
@@ -146,9 +147,9 @@ class _Paper:
             vkey = signer_of(self._db, self._opened.code, note).vkey
         except NoteRejected as error:
             raise SignerRefused("FOREIGN_NOTE", "the checkpoint kept is not signed by this book") from error
-        openings = self._openings(paper.gift, gift.person)
-        pdf = render(self._document(book, paper, gift, size, vkey, openings))
-        notes = PaperNotes({field: opening for field, opening in openings.items() if field == "name"}, TEMPLATE)
+        known = openings(self._opened, self._db, paper.gift, gift.person)
+        pdf = render(self._document(book, paper, gift, size, vkey, known))
+        notes = PaperNotes({field: opening for field, opening in known.items() if field == "name"}, TEMPLATE)
         files = {"paper.json": msgspec.json.encode(notes, order="sorted")}
         tree = read.tree_reader(self._db, self._opened.code)
         for name, (index, body) in self._bodies.items():
@@ -163,13 +164,13 @@ class _Paper:
         gift: GiftPart,
         size: int,
         vkey: str,
-        openings: dict[str, dict[str, str]],
+        known: dict[str, dict[str, str]],
     ) -> Document:
         if gift.unit != "VND":
             raise Rejected(Reason.UNIT_DIFFERS, "papers are made in đồng", unit=gift.unit)
         leaf = leaf_of(self._bodies["paper"][1])
-        name = openings.get("name")
-        sent = openings.get("counterparty")
+        name = known.get("name")
+        sent = known.get("counterparty")
         donor = Donor(None)
         if name or sent:
             donor = Donor(spelled_out((name or sent or {})["value"]), as_sent=not name)
@@ -181,9 +182,9 @@ class _Paper:
             issuer=Issuer(book.name),
             number=f"{paper.number}/{paper.issued_on.year}/{SERIES[paper.paper]}",
             donor=donor,
-            purpose=self._name_of("fund", gift.fund),
+            purpose=name_of(self._opened, self._db, "fund", gift.fund),
             received_on=gift.received_on,
-            received_at=self._name_of("place", gift.place),
+            received_at=name_of(self._opened, self._db, "place", gift.place),
             issued_on=paper.issued_on,
             issued_at=book.seat,
             check=Check(
@@ -204,25 +205,29 @@ class _Paper:
         self._bodies[name] = (index, body)
         return decode(body)
 
-    def _openings(self, index: int, person: Person) -> dict[str, dict[str, str]]:
-        """What the vault holds of the giver: field → {r, value}."""
-        found = {}
-        for field, (subject_id, sealed) in read.vault_values(self._db, self._opened.code, index, person.tag).items():
-            wrapped = read.subject(self._db, self._opened.code, subject_id)
-            if wrapped is None:
-                continue
-            row = SealedRow(person.tag, field, subject_id, sealed)
-            value = self._opened.vault.open(row, SubjectRow(subject_id, *wrapped))
-            found[field] = {"r": value.r.hex(), "value": value.value}
-        return found
 
-    def _name_of(self, register: str, name: str) -> str:
-        """The title that the opening entry gave to a fund or place; its code when there is none."""
-        key = Key(register, name)
-        row = read.registers(self._db, self._opened.code, [key]).get(key)
-        body = None if row is None else read.body(self._db, self._opened.code, decode_value(row)["index"])
-        entry = None if body is None else decode(body).entry
-        return spelled_out(entry.name) if isinstance(entry, FundOpened | PlaceOpened) else code(name) or name
+def openings(opened: OpenBook, db: Connection, index: int, person: Person) -> dict[str, dict[str, str]]:
+    """What the vault holds of a person of record `index`: field → {r, value}."""
+    found = {}
+    for field, (subject_id, sealed) in read.vault_values(db, opened.code, index, person.tag).items():
+        wrapped = read.subject(db, opened.code, subject_id)
+        if wrapped is None:
+            continue
+        row = SealedRow(person.tag, field, subject_id, sealed)
+        value = opened.vault.open(row, SubjectRow(subject_id, *wrapped))
+        found[field] = {"r": value.r.hex(), "value": value.value}
+    return found
+
+
+def name_of(opened: OpenBook, db: Connection, register: str, name: str) -> str:
+    """The title that the opening entry gave to a fund, a place or goods; its code when there is none."""
+    key = Key(register, name)
+    row = read.registers(db, opened.code, [key]).get(key)
+    body = None if row is None else read.body(db, opened.code, decode_value(row)["index"])
+    entry = None if body is None else decode(body).entry
+    if isinstance(entry, FundOpened | PlaceOpened | GoodsListed):
+        return spelled_out(entry.name)
+    return code(name) or name
 
 
 def gift_part(entry: object, part: int | None) -> GiftPart:

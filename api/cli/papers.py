@@ -110,6 +110,65 @@ def certificates(
     return Answer({"certificates": made, "refused": refused}, lines, code=FINDINGS if refused else DONE)
 
 
+def voucher(
+    session: Session,
+    index: Annotated[int, typer.Argument(help="Số bản ghi — index of the record")],
+    form: Annotated[
+        str | None, typer.Option(help="Biểu mẫu (phieu-thu, giao-nhan…); mặc định theo bản ghi — which form")
+    ] = None,
+    output: Output = None,
+) -> Answer:
+    """In chứng từ của một bản ghi — the voucher of a record.
+
+    Mỗi lần in là một bản ghi voucher_printed; từ bản thứ hai, giấy mang chữ BẢN IN LẠI — a reprint says so.
+    """
+    from api.printing import render_printed
+    from certificates.vouchers import print_voucher
+    from ledger.files import write_durably
+
+    printed = print_voucher(session.opened, index, form, by=session.actor, printed_on=session.today)
+    pdf = render_printed(session.opened, printed.index)
+    path = output or Path(f"voucher-{index}.pdf")
+    if path.is_dir():
+        path = path / f"voucher-{index}.pdf"
+    write_durably(path, pdf, private=True)
+    made = {"path": str(path), "sha256": hashlib.sha256(pdf).hexdigest(), "index": printed.index, "record": index}
+    return session.signed(Answer(made, (f"Đã viết — written: {path} (bản ghi / record {printed.index})",)))
+
+
+def form(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="FORM", help="Biểu mẫu; «list» kể hết — which form, or list")],
+    rows: Annotated[int | None, typer.Option(help="Số dòng trống — how many empty rows")] = None,
+    place: Annotated[
+        str | None, typer.Option(help="Quỹ, tài khoản: ghi sẵn tên và số dư theo sổ — fill in its balance, cash:TM")
+    ] = None,
+    output: Output = None,
+) -> Answer:
+    """Biểu mẫu trống: kiểm kê, đối chiếu, bàn giao, ký nhận — an empty form.
+
+    Không bao giờ in sẵn tên trẻ em — never with children's names.
+    """
+    from certificates.forms import forms, render_form
+    from certificates.vouchers import blank
+    from ledger.files import write_durably
+
+    if name == "list":
+        listed = [
+            {"form": key, "name": one.name, "english": one.english, "code": one.code, "verified": one.verified}
+            for key, one in forms().items()
+        ]
+        cells = [[str(each["form"]), f"{each['name']} — {each['english']}", str(each["code"])] for each in listed]
+        return Answer({"forms": listed}, table=(("biểu mẫu / form", "tên / name", "mẫu số / code"), cells))
+    pdf = render_form(blank(session.opened, name, on=session.today, rows=rows, place=place))
+    path = output or Path(f"{name}.pdf")
+    if path.is_dir():
+        path = path / f"{name}.pdf"
+    write_durably(path, pdf, private=True)
+    made = {"path": str(path), "sha256": hashlib.sha256(pdf).hexdigest(), "form": name}
+    return Answer(made, (f"Đã viết — written: {path}",))
+
+
 def _day(session: Session, given: datetime | None) -> date:
     return session.today if given is None else given.date()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, or_, select
 
 from ledger.registers import decode_value
 from ledger.store import tables
@@ -99,6 +99,23 @@ def explaining(db: Connection, book: str, first: int, account: str) -> list[int]
             p.c.index <= last.scalar_subquery(),
             p.c.source == account,
             p.c.destination == "senders",
+        )
+        .distinct()
+        .order_by(p.c.index)
+    )
+    return [index for (index,) in db.execute(query)]
+
+
+def touching(db: Connection, book: str, account: str, first: int, last: int) -> list[int]:
+    """The records from `first` to `last` that moved something into or out of an account."""
+    p = tables.postings
+    query = (
+        select(p.c.index)
+        .where(
+            p.c.book == book,
+            p.c.index >= first,
+            p.c.index <= last,
+            or_(p.c.source == account, p.c.destination == account),
         )
         .distinct()
         .order_by(p.c.index)
