@@ -12,13 +12,16 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeVar
 
 import msgspec
 
 from ledger.book import Book, Draft, Recorded, same_request
+from ledger.clocks import campaign_limits
 from ledger.entries.base import Person, kind_of
 from ledger.entries.book import ClockClamped, KeyReplaced, Restored
+from ledger.entries.campaigns import CampaignOpened
 from ledger.entries.pledges import PledgeMade
 from ledger.log import canonical
 from ledger.record import checked_entry, decode
@@ -114,6 +117,8 @@ class Requests:
             raise Rejected(Reason.MALFORMED, "the book says this by itself", field="kind")
         if isinstance(public, dict) and entry.get("kind") == kind_of(PledgeMade.__name__) and "pledge" not in entry:
             public["pledge"] = make_code(self._random(RANDOM_BYTES))
+        if isinstance(public, dict) and entry.get("kind") == kind_of(CampaignOpened.__name__):
+            public = {**_limits(public), **public}
         return Draft(
             entry=checked_entry(msgspec.json.encode(public)),
             reference=reference,
@@ -190,6 +195,15 @@ class Requests:
         if opened is None:
             raise Rejected(Reason.NOT_IN_VAULT, field="same_as", index=index)
         return opened
+
+
+def _limits(campaign: Mapping[str, Any]) -> dict[str, int]:
+    """The limits of the day a disaster campaign opens on; the entry's own checks say what is wrong with it."""
+    try:
+        opens_on = date.fromisoformat(str(campaign.get("from_on")))
+    except ValueError:
+        return {}
+    return campaign_limits(opens_on) if campaign.get("sort") == "disaster" else {}
 
 
 def refuse_done(request: object) -> None:
