@@ -1,7 +1,7 @@
 """The book itself: opened, its own places, what was carried over, its clock, its witnesses and keys, its end."""
 
 from datetime import date
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -16,6 +16,7 @@ from ledger.refusals import Reason, Rejected
 from ledger.registers import Change, Key
 
 MINIMUM_K = 5
+PRO_RATA = "pro_rata"
 MAX_POLICY_LINES = 50
 CLOCK = Key("clock", "clamped")
 """The register row of the last instant that the machine's clock fell behind."""
@@ -156,6 +157,32 @@ class BalanceBrought(EntryBase, frozen=True, kw_only=True):
         if self.gifts and sum(gift.minor for gift in self.gifts) != self.amount.minor:
             raise Rejected(Reason.PARTS_DIFFER, "the open gifts do not add up to the balance", field="gifts")
         return ()
+
+
+class TracingSet(EntryBase, frozen=True, kw_only=True):
+    """By which rule money and goods of a fund are followed to their use in one year (by money day).
+
+    Without one it is first in, first out. The rule of a year is set once, before the year begins: what a donor was told
+    is not followed anew.
+    """
+
+    title: ClassVar = ("Chọn quy tắc phân bổ", "Tracing rule set")
+
+    fund: Code
+    rule: Literal["fifo", "pro_rata"]
+    year: Annotated[int, msgspec.Meta(ge=1900, le=9999)]
+
+    def reads(self) -> tuple[Key, ...]:
+        return (Key("fund", self.fund), Key("tracing", f"{self.fund}/{self.year}"))
+
+    def changes(self, view: View) -> tuple[Change, ...]:
+        needed(view, "fund", self.fund, Reason.NO_SUCH_FUND, field="fund")
+        key = f"{self.fund}/{self.year}"
+        if view.register("tracing", key) is not None:
+            raise Rejected(Reason.ALREADY_EXISTS, "the rule of a year is set once", field="year")
+        if self.year <= view.today.year:
+            raise Rejected(Reason.MALFORMED, "a rule is set before its year begins", field="year")
+        return (Change("tracing", key, {"index": view.index, "rule": self.rule}),)
 
 
 class WitnessesSet(EntryBase, frozen=True, kw_only=True):

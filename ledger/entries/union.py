@@ -28,6 +28,7 @@ from ledger.entries.book import (
     KeyReplaced,
     PlaceOpened,
     Restored,
+    TracingSet,
     WitnessesSet,
 )
 from ledger.entries.campaigns import (
@@ -115,6 +116,7 @@ Entry = (
     | ClockClamped
     | PlaceOpened
     | BalanceBrought
+    | TracingSet
     | ProgrammeOpened
     | CommunesListed
     | GoodsListed
