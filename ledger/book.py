@@ -182,7 +182,7 @@ class Book:
             state.posted.clear()
             self._cached_head = (after.size, after.root)
         # The connection the fetchers hold ends with this transaction.
-        state.fetch_balance = state.fetch_register = state.fetch_record = None
+        state.fetch_balance = state.fetch_balances = state.fetch_register = state.fetch_record = None
         return answers
 
     def _state_at(self, head: Head, db: Connection) -> State:
@@ -202,6 +202,7 @@ class Book:
         if head.zone:
             state.zone = head.zone
         state.fetch_balance = lambda key: read.balances(db, self.code, [key]).get(key, 0)
+        state.fetch_balances = lambda: read.all_balances(db, self.code)
         state.fetch_register = lambda key: read.registers(db, self.code, [key]).get(key)
         return state
 

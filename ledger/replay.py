@@ -50,6 +50,7 @@ class State:
     posted: dict[BalanceKey, int] = field(default_factory=dict)
     """Balances moved, with the index of the record that moved them last."""
     fetch_balance: Callable[[BalanceKey], int] | None = None
+    fetch_balances: Callable[[], Mapping[BalanceKey, int]] | None = None
     fetch_register: Callable[[Key], bytes | None] | None = None
     fetch_record: Callable[[int], EarlierRecord] | None = None
     frontier: Frontier = field(default_factory=Frontier)
@@ -92,6 +93,15 @@ class State:
         self.balances[key] = found = self.fetch_balance(key)
         return found
 
+    def all_balances(self) -> dict[BalanceKey, int]:
+        """Every balance that is not 0."""
+        if self.parent is not None:
+            found = self.parent.all_balances()
+        else:
+            found = {} if self.fetch_balances is None else dict(self.fetch_balances())
+        found.update(self.balances)
+        return {key: minor for key, minor in found.items() if minor}
+
     def register_of(self, key: Key) -> bytes | None:
         """Canonical bytes of a register row, or None."""
         if key in self.registers:
@@ -132,6 +142,9 @@ class _View(msgspec.Struct, frozen=True):
 
     def earlier(self, index: int) -> EarlierRecord:
         return self.state.record_of(index)
+
+    def balances(self) -> dict[BalanceKey, int]:
+        return self.state.all_balances()
 
     def root(self) -> bytes:
         return self.state.tree().root()

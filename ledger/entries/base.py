@@ -109,6 +109,9 @@ class View(Protocol):
     def earlier(self, index: int) -> "EarlierRecord":
         """A record already in the book; raises Rejected(NO_SUCH_RECORD)."""
 
+    def balances(self) -> dict[tuple[str, str], int]:
+        """Every balance that is not 0, by account and unit (`minor`)."""
+
     def root(self) -> bytes:
         """The root of the tree of all records before this one (RFC 6962)."""
 

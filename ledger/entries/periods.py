@@ -5,7 +5,9 @@ by itself for facts. Periods are closed in order, month after month, and opened 
 by two people, visible for ever.
 """
 
+from collections.abc import Mapping
 from datetime import date
+from hashlib import sha256
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
@@ -24,6 +26,7 @@ from ledger.entries.base import (
     check_place,
     needed,
 )
+from ledger.log import canonical
 from ledger.money import Amount, Currency, Minor, PositiveMinor, SignedMinor
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Change, Key
@@ -56,6 +59,12 @@ def is_closed(view: View, day: date) -> bool:
     return row is not None and month_of(day) <= row["to"]
 
 
+def trial_balance(balances: Mapping[tuple[str, str], int]) -> bytes:
+    """Every balance that is not 0 as canonical JSON: `[["bank:VCB","VND",500000],…]`, by account and unit."""
+    rows = [[account, unit, minor] for (account, unit), minor in sorted(balances.items()) if minor]
+    return canonical.encode(rows)
+
+
 class PeriodClosed(EntryBase, frozen=True, kw_only=True):
     """A month is closed: after it nothing is booked there. Bound to the book as it stood.
 
@@ -80,6 +89,8 @@ class PeriodClosed(EntryBase, frozen=True, kw_only=True):
 
     def changes(self, view: View) -> tuple[Change, ...]:
         check_bound(view, self.bound)
+        if self.trial_balance_sha256 != sha256(trial_balance(view.balances())).hexdigest():
+            raise Rejected(Reason.PARTS_DIFFER, "not the trial balance of the book", field="trial_balance_sha256")
         if self.month >= month_of(view.today):
             raise Rejected(Reason.NOT_IN_ORDER, "the month is not over", field="month", today=view.today)
         row = view.register(*CLOSED_TO)
