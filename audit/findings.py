@@ -139,6 +139,8 @@ class FindingKind(StrEnum):
     """A statement does not open with what the one before closed with (index: the later one)."""
     SHORTFALL_OPEN = "SHORTFALL_OPEN"
     """Facts took money that a fund did not have (account)."""
+    ADMIN_CAP_EXCEEDED = "ADMIN_CAP_EXCEEDED"
+    """Facts took more of a fund for management than its cap allows (account)."""
     PLACE_NEGATIVE = "PLACE_NEGATIVE"
     """A place or a holder has less than nothing (account)."""
     ACCOUNT_NEGATIVE = "ACCOUNT_NEGATIVE"
@@ -171,6 +173,7 @@ OPEN_KINDS = frozenset(
         FindingKind.DAYS_UNCOVERED,
         FindingKind.STATEMENTS_DO_NOT_CHAIN,
         FindingKind.SHORTFALL_OPEN,
+        FindingKind.ADMIN_CAP_EXCEEDED,
         FindingKind.PLACE_NEGATIVE,
         FindingKind.ACCOUNT_NEGATIVE,
         FindingKind.TAIL_NOT_WITNESSED,

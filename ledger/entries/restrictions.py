@@ -213,9 +213,13 @@ def refuse_shortfall(view: View, fund: str, unit: str) -> None:
 # --- the cap on management costs: what is kept of a fund that has one ----------------------------------
 
 
+TALLY = "tally"
+"""The register of what is kept of funds with a cap, by `fund/currency`."""
+
+
 def tally_key(fund: str, unit: str) -> Key:
     """The register row of what a fund with a cap received, used and spent on management, in one currency."""
-    return Key("tally", f"{fund}/{unit}")
+    return Key(TALLY, f"{fund}/{unit}")
 
 
 def swapped(postings: Iterable[Posting]) -> tuple[Posting, ...]:
