@@ -14,7 +14,7 @@ import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import Connection
@@ -49,6 +49,12 @@ TEMPLATE = 1
 SERIES = {"certificate": "TLV", "receipt": "XNUH"}
 """What stands behind number and year: «12/2026/TLV»."""
 
+State = Literal["valid", "revoked", "cancelled"]
+"""`revoked`: taken back by an entry of its own; `cancelled`: its gift was reversed, or some of it given back."""
+
+SIGNER = "TM. HỘI ĐỒNG BẢO TRỢ"
+"""Who signs where the record does not say."""
+
 Gift = GiftReceived | CashSheetReceived | GatewaySettled
 
 
@@ -81,6 +87,7 @@ def issue(
     part: int | None = None,
     decision: str | None = None,
     decided_on: date | None = None,
+    signer: str | None = None,
 ) -> Recorded:
     """Records that a paper is given for a gift. Only for a received, checkpointed gift.
 
@@ -100,6 +107,7 @@ def issue(
         "paper": paper,
     }
     optional = {"decision": decision, "decided_on": decided_on and decided_on.isoformat(), "part": part}
+    optional |= {"signer": signer}
     entry |= {name: value for name, value in optional.items() if value is not None}
     return opened.requests.submit([{"entry": entry}], by)[0]
 
@@ -180,7 +188,7 @@ class _Paper:
         return Document(
             kind=paper.paper,
             issuer=Issuer(book.name),
-            number=f"{paper.number}/{paper.issued_on.year}/{SERIES[paper.paper]}",
+            number=shown_number(paper),
             donor=donor,
             purpose=name_of(self._opened, self._db, "fund", gift.fund),
             received_on=gift.received_on,
@@ -196,6 +204,7 @@ class _Paper:
             ),
             amount_minor=gift.minor,
             decision=decision,
+            signer=SIGNER if paper.signer is None else spelled_out(paper.signer),
         )
 
     def _record(self, name: str, index: int) -> Record:
@@ -260,14 +269,79 @@ def is_live(opened: OpenBook, index: int) -> bool:
 
 
 def _is_live(db: Connection, book: str, paper: CertificateIssued) -> bool:
+    return _state(db, book, paper)[0] == "valid"
+
+
+def _state(db: Connection, book: str, paper: CertificateIssued) -> tuple[State, int | None]:
+    """Whether the paper holds, and the record that ended it where there is one."""
     keys = [
         Key("certificate", f"{paper.paper}/{paper.issued_on.year}/{paper.number}"),
         Key("reversed", str(paper.gift)),
         Key("refunded", str(paper.gift)),
     ]
     rows = {key: decode_value(value) for key, value in read.registers(db, book, keys).items()}
-    taken_back = bool(rows.get(keys[1], {}).get("live")) or bool(rows.get(keys[2], {}).get("minor"))
-    return bool(rows[keys[0]]["live"]) and not taken_back
+    if not rows[keys[0]]["live"]:
+        return "revoked", rows[keys[0]]["revoked"]
+    if rows.get(keys[1], {}).get("live"):
+        return "cancelled", rows[keys[1]]["by"]
+    return ("cancelled" if rows.get(keys[2], {}).get("minor") else "valid"), None
+
+
+@dataclass(frozen=True, slots=True)
+class PaperState:
+    """What anybody may know of a paper by its number; nobody is named. `ended_by` is the record that ended it."""
+
+    paper: Paper
+    year: int
+    number: int
+    shown: str
+    """As printed: «12/2026/TLV»."""
+    state: State
+    index: int
+    gift: int
+    minor: int
+    unit: str
+    issued_on: date
+    decision: str | None
+    decided_on: date | None
+    signer: str | None
+    ended_by: int | None
+
+
+def paper_state(opened: OpenBook, paper: Paper, year: int, number: int) -> PaperState:
+    """The state of a numbered paper now; raises Rejected(NO_SUCH_RECORD)."""
+    key = Key("certificate", f"{paper}/{year}/{number}")
+    with reading(opened.engine) as db:
+        row = read.registers(db, opened.code, [key]).get(key)
+        body = None if row is None else read.body(db, opened.code, decode_value(row)["index"])
+        record = None if body is None else decode(body)
+        issued = None if record is None else record.entry
+        given = read.body(db, opened.code, issued.gift) if isinstance(issued, CertificateIssued) else None
+        if record is None or not isinstance(issued, CertificateIssued) or given is None:
+            raise Rejected(Reason.NO_SUCH_RECORD, "no paper has this number", field="number", number=key.key)
+        part = gift_part(decode(given).entry, issued.part)
+        state, ended_by = _state(db, opened.code, issued)
+    return PaperState(
+        paper=paper,
+        year=year,
+        number=number,
+        shown=shown_number(issued),
+        state=state,
+        index=record.index,
+        gift=issued.gift,
+        minor=part.minor,
+        unit=part.unit,
+        issued_on=issued.issued_on,
+        decision=issued.decision,
+        decided_on=issued.decided_on,
+        signer=issued.signer,
+        ended_by=ended_by,
+    )
+
+
+def shown_number(paper: CertificateIssued) -> str:
+    """The number as printed: «12/2026/TLV»."""
+    return f"{paper.number}/{paper.issued_on.year}/{SERIES[paper.paper]}"
 
 
 def gifts(opened: OpenBook) -> Iterator[tuple[int, int | None, int]]:

@@ -18,6 +18,9 @@ DecidedOn = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ngày của quyết định — day of the decision")
 ]
 Decision = Annotated[str | None, typer.Option(help="Số quyết định của Hội đồng — number of the board's decision")]
+Signer = Annotated[
+    str | None, typer.Option(help="Chức danh người ký, không phải tên — office that signs, never a name")
+]
 Part = Annotated[int | None, typer.Option(help="Phong bì hoặc khoản thứ mấy, từ 0 — which envelope or gift of a batch")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Tệp hoặc thư mục kết quả — output file or folder")]
 Gift = Annotated[int, typer.Argument(help="Số bản ghi của khoản ủng hộ — index of the gift")]
@@ -35,13 +38,14 @@ def certificate(
     gift: Gift,
     decision: Decision = None,
     decided_on: DecidedOn = None,
+    signer: Signer = None,
     part: Part = None,
     issued_on: IssuedOn = None,
     output: Output = None,
 ) -> Answer:
     """Giấy chứng nhận Tấm lòng vàng — a certificate."""
     decided = None if decided_on is None else decided_on.date()
-    return _one(session, "certificate", gift, part, _day(session, issued_on), output, decision, decided)
+    return _one(session, "certificate", gift, part, _day(session, issued_on), output, decision, decided, signer)
 
 
 def certificates(
@@ -51,6 +55,7 @@ def certificates(
     ] = False,
     decision: Decision = None,
     decided_on: DecidedOn = None,
+    signer: Signer = None,
     least: Annotated[int, typer.Option(help="Từ số tiền này (đồng) — gifts of at least this")] = 1,
     output: Output = None,
 ) -> Answer:
@@ -88,6 +93,7 @@ def certificates(
                 part=part,
                 decision=decision,
                 decided_on=decided_on.date(),
+                signer=signer,
             )
             issued.append((index, part, recorded.index))
         except Rejected as error:
@@ -182,6 +188,7 @@ def _one(
     output: Path | None,
     decision: str | None = None,
     decided_on: date | None = None,
+    signer: str | None = None,
 ) -> Answer:
     """Issues the paper unless the gift has it, signs a checkpoint over it, and writes the PDF."""
     from certificates.issue import issue, live_paper
@@ -198,6 +205,7 @@ def _one(
             part=part,
             decision=decision,
             decided_on=decided_on,
+            signer=signer,
         ).index
         opened.checkpointer.run()
     made = _written(session, paper, gift, part, index, output)

@@ -101,6 +101,29 @@ _SCHEMAS: dict[str, Any] = {
             "balances": _list(_object({"account": _TEXT, "unit": _TEXT, "minor": {"type": "integer"}})),
         }
     ),
+    "Reports": _object(
+        {"reports": _list(_object({"kind": _TEXT, "title": _list(_TEXT), "options": {"type": "object"}}))}
+    ),
+    "Report": _object(
+        {
+            "kind": _TEXT,
+            "title": _list(_TEXT),
+            "from_on": {"type": "string", "format": "date"},
+            "to_on": {"type": "string", "format": "date"},
+            "columns": _list(
+                _object({"name": _TEXT, "vi": _TEXT, "en": _TEXT, "kind": _TEXT, "total": {"type": "boolean"}})
+            ),
+            "rows": _list(_object({"cells": {"type": "object"}, "records": _list(_INDEX)})),
+            "totals": _list(_object({"cells": {"type": "object"}, "records": _list(_INDEX)})),
+            "notes": _list(_TEXT),
+            "size": _INDEX,
+            "book": _TEXT,
+            "sha256": _HASH,
+            "root": {"type": ["string", "null"]},
+            "options": {"type": "object"},
+        },
+        {"vouchers": _list({"type": "object"})},
+    ),
     "Wanted": {
         **_object(
             {
@@ -126,6 +149,24 @@ _SCHEMAS: dict[str, Any] = {
             "proof": {"type": "string", "description": "A .tlog-proof with the record as its extra data."},
         }
     ),
+    "PaperState": _object(
+        {
+            "paper": {"type": "string", "enum": ["certificate", "receipt"]},
+            "year": {"type": "integer"},
+            "number": {"type": "integer"},
+            "shown": _TEXT,
+            "state": {"type": "string", "enum": ["valid", "revoked", "cancelled"]},
+            "index": _INDEX,
+            "gift": _INDEX,
+            "minor": {"type": "integer"},
+            "unit": _TEXT,
+            "issued_on": {"type": "string", "format": "date"},
+            "decision": {"type": ["string", "null"]},
+            "decided_on": {"type": ["string", "null"], "format": "date"},
+            "signer": {"type": ["string", "null"]},
+            "ended_by": {"type": ["integer", "null"], "description": "The record that ended it."},
+        }
+    ),
     "Kinds": _object({"kinds": _list({"type": "object"}), "$defs": {"type": "object"}}),
     "Ready": _object({"ready": {"const": True}, "alarms": _list({"type": "object"}), "books": {"type": "object"}}),
     "Health": _object({"ok": {"const": True}, "sqlite": {"type": "object"}}),
@@ -140,6 +181,8 @@ _ANSWERS: dict[tuple[str, str], dict[int, tuple[str, dict[str, Any]]]] = {
     ("get", "/api/v1/entries"): {200: (_JSON, _ref("Page"))},
     ("get", "/api/v1/entries/{index}"): {200: (_JSON, _ref("Record"))},
     ("get", "/api/v1/balances"): {200: (_JSON, _ref("Balances"))},
+    ("get", "/api/v1/reports"): {200: (_JSON, _ref("Reports"))},
+    ("get", "/api/v1/reports/{kind}"): {200: (_JSON, _ref("Report"))},
     ("post", "/api/v1/find"): {200: (_JSON, _ref("Found"))},
     ("get", "/api/v1/proofs/{index}"): {200: ("application/octet-stream", _BYTES)},
     ("get", "/api/v1/checkpoint"): {200: ("text/plain", _TEXT)},
@@ -147,6 +190,7 @@ _ANSWERS: dict[tuple[str, str], dict[int, tuple[str, dict[str, Any]]]] = {
     ("get", "/api/v1/log/{book}/checkpoint.witnessed"): {200: ("text/plain", _TEXT)},
     ("get", "/api/v1/log/{book}/tile/{path}"): {200: ("application/octet-stream", _BYTES)},
     ("get", "/api/v1/papers/{index}.pdf"): {200: ("application/pdf", _BYTES)},
+    ("get", "/api/v1/certificates/{paper}/{year}/{number}"): {200: (_JSON, _ref("PaperState"))},
     ("get", "/verify.html"): {200: ("text/html", _TEXT)},
     ("get", "/verify.py"): {200: ("text/plain", _TEXT)},
     ("get", "/api/v1/kinds"): {200: (_JSON, _ref("Kinds"))},

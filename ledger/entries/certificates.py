@@ -34,6 +34,8 @@ class CertificateIssued(EntryBase, frozen=True, kw_only=True):
     number: Number | None = None
     part: Index | None = None
     """Which envelope or gift of a sheet or batch, from 0."""
+    signer: Title | None = None
+    """The office that signs («Chủ tịch Hội đồng bảo trợ»), never a person's name."""
 
     def reads(self) -> tuple[Key, ...]:
         return (
