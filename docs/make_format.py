@@ -107,6 +107,7 @@ MEANINGS = {
     "undone_postings": "the postings of the record undone",
     "unit": "unit",
     "what": "for what",
+    "voucher": "the paper behind it",
     "why": "reason",
     "year": "year of the number",
     "zone": "IANA time zone in which days are judged",
@@ -130,7 +131,15 @@ PLEDGE_IN_GIFT = "the part of a pledge that this fulfils"
 POSTINGS: dict[str, tuple[str, ...]] = {
     "balance_brought": ("amount: brought → fund:{fund}", "amount: outside → {place}"),
     "shortfall_covered": ("amount: fund:{from_fund} → shortfall:{fund}",),
+    "restriction_varied": ("amount: fund:{fund} → fund:{to_fund}",),
     "pledge_made": ("amount: promised → pledge:{pledge}",),
+    "pledge_amended": (
+        "if more, more: promised → pledge:{pledge}",
+        "if less, less: pledge:{pledge} → promised",
+    ),
+    "pledge_lapsed": ("if left, left: pledge:{pledge} → promised",),
+    "pledge_cancelled": ("if left, left: pledge:{pledge} → promised",),
+    "pledge_written_off": ("if left, left: pledge:{pledge} → promised",),
     "gift_received": (
         "amount: donors → fund:{fund}",
         "in amount: outside",
@@ -153,6 +162,14 @@ POSTINGS: dict[str, tuple[str, ...]] = {
     "transfer_arrived": ("in amount: transit:{transfer}",),
     "cash_paid_in": ("in amount: {cash}",),
     "cash_withdrawn": ("out amount: {cash}",),
+    "currency_exchanged": (
+        "amount: fund:{fund} → exchange-purpose",
+        "out amount: exchange-place",
+        "each bought_parts, minor bought.unit: suspense:{line} → senders",
+        "bought: exchange-purpose → fund:{fund}",
+        "if bought_parts, bought: exchange-place → outside",
+        "if not bought_parts, bought: exchange-place → {to_place}",
+    ),
     "allocated": ("amount: fund:{fund} → allocated:{allocation}",),
     "payment_ordered": ("amount: allocated:{allocation} → ordered:{order}",),
     "money_advanced": ("amount: ordered:{order} → handed:{order}", "out amount: advance:{holder}"),

@@ -24,7 +24,7 @@ from ledger.money import Amount
 from ledger.refusals import Reason, Rejected
 
 # Filled in by the book, never by a person.
-BOOK_FILLS = {"shortfall", "number"}
+BOOK_FILLS = {"left", "less", "more", "number", "shortfall"}
 # Made by the book when it is left out.
 BOOK_MAKES = {("pledge_made", "pledge")}
 _MADE = "bỏ trống: sổ tự sinh / left out: the book makes it"

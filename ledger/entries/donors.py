@@ -122,6 +122,7 @@ class Credit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
     minor: PositiveMinor
     person: Person
+    """Who it is; the name lies in the vault."""
 
 
 class CreditsListed(EntryBase, frozen=True, kw_only=True):

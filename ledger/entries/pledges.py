@@ -38,6 +38,7 @@ class Recurring(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fals
     """The pledge in equal parts, the first on `due_on`, the others each month, quarter or year after it."""
 
     every: Literal["month", "quarter", "year"]
+    """The time from one part to the next."""
     times: Annotated[int, msgspec.Meta(ge=2, le=240)]
     """How many parts; the amount divides evenly by it."""
 
@@ -72,6 +73,7 @@ class PledgeMade(EntryBase, frozen=True, kw_only=True):
     matching: Matching | None = None
     """Said of a matching gift (tài trợ đối ứng); its cap is the amount."""
     recurring: Recurring | None = None
+    """Equal parts, the first on `due_on`."""
 
     def postings(self) -> tuple[Posting, ...]:
         return (move(self.amount, "promised", f"pledge:{self.pledge}"),)
@@ -129,6 +131,7 @@ class PledgeAmended(EntryBase, frozen=True, kw_only=True):
     more: Amount | None = None
     """By how much the promise became larger; filled in by the book."""
     recurring: Recurring | None = None
+    """Equal parts, the first on `due_on`."""
 
     def postings(self) -> tuple[Posting, ...]:
         if self.more is not None:
@@ -169,12 +172,12 @@ class PledgeAmended(EntryBase, frozen=True, kw_only=True):
 class _PledgeEnded(EntryBase, frozen=True, kw_only=True):
     """What was still promised is promised no more."""
 
-    amount: Amount | None = None
-    """What was still promised; filled in by the book."""
     pledge: PledgeCode
+    left: Amount | None = None
+    """What was still promised; filled in by the book."""
 
     def postings(self) -> tuple[Posting, ...]:
-        return () if self.amount is None else (move(self.amount, f"pledge:{self.pledge}", "promised"),)
+        return () if self.left is None else (move(self.left, f"pledge:{self.pledge}", "promised"),)
 
     def reads(self) -> tuple[Key, ...]:
         return (Key("pledge", self.pledge),)
@@ -183,11 +186,11 @@ class _PledgeEnded(EntryBase, frozen=True, kw_only=True):
         row = view.register("pledge", self.pledge)
         unit = "VND" if row is None else str(row["amount"]["unit"])
         left = view.balance(f"pledge:{self.pledge}", unit)
-        return msgspec.structs.replace(self, amount=Amount(left, unit) if left > 0 else None)
+        return msgspec.structs.replace(self, left=Amount(left, unit) if left > 0 else None)
 
     def changes(self, view: View) -> tuple[Change, ...]:
         row = open_pledge(view, self.pledge)
-        if self.amount is None:
+        if self.left is None:
             raise Rejected(Reason.PARTS_DIFFER, "it was kept: nothing is left of it", field="pledge", left=0)
         return (Change("pledge", self.pledge, {**row, "ended": self.kind}),)
 
