@@ -10,22 +10,21 @@ The state is complete in memory: balances and registers, not records. Pure.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
 from audit.checks_complete import check_statements
 from audit.checks_keys import KeyCheck
+from audit.checks_open import REGISTERS, check_open
 from audit.findings import FindingKind, Findings
 from audit.saved import Kept, Rows, SavedAudit
 from ledger.accounts import AccountView, Posting, is_held, is_known, root, view_of
 from ledger.entries.base import EntryBase, Person, persons_in
 from ledger.entries.book import CLOSED_KEY, BookOpened, KeyReplaced, WitnessesSet
-from ledger.entries.restrictions import TALLY, over_cap
 from ledger.log.merkle import Frontier
 from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare, leaf_of
 from ledger.refusals import Reason, Rejected
-from ledger.registers import Key, decode_value
+from ledger.registers import Key
 from ledger.replay import BalanceKey, State, fold_only, may_not_be_negative, step
 
 FetchBody = Callable[[int], bytes | None]
@@ -78,9 +77,9 @@ class FoldCheck:
         self.state.frontier = frontier
         self.state.fetch_balance, self.state.fetch_balances = self._saved_balance, self._saved_balances
         self.state.fetch_register = self._saved_register
-        # What every audit looks through: balances below zero, the book's own rows, keys, statements, capped funds.
+        # What every audit looks through: balances below zero, the book's own rows, its keys, statements, open matters.
         self.state.balances = {(account, unit): minor for account, unit, minor in saved.negative}
-        for register in ("book", CLOSED_KEY, "statement", TALLY):
+        for register in ("book", CLOSED_KEY, "statement", *REGISTERS):
             for _, key, value, _ in kept.registers.under(register):
                 self.state.registers[Key(register, key)] = _value(value)
         self.unknown = set(saved.unknown)
@@ -217,7 +216,7 @@ class FoldCheck:
     def open_matters(self) -> None:
         """What the registers and balances leave open, after the last record."""
         _balances(self.state, self._found)
-        _caps(self.state, self._found)
+        check_open(self.state, self._found)
         check_statements(self.state, self._found)
 
 
@@ -262,14 +261,3 @@ def _balances(state: State, found: Findings) -> None:
             place = view_of(account) is AccountView.PLACE
             kind = FindingKind.PLACE_NEGATIVE if place else FindingKind.ACCOUNT_NEGATIVE
             found.add(kind, detail, account=account)
-
-
-def _caps(state: State, found: Findings) -> None:
-    for key, value in sorted(state.registers.items()):
-        if key.register != TALLY or value is None:
-            continue
-        fund, _, unit = key.key.rpartition("/")
-        opened = state.register_of(Key("fund", fund))
-        over = 0 if opened is None else over_cap(decode_value(opened), decode_value(value))
-        if over > 0:
-            found.add(FindingKind.ADMIN_CAP_EXCEEDED, f"{over} {unit}", account=f"costs:{fund}")

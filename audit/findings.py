@@ -141,6 +141,15 @@ class FindingKind(StrEnum):
     """Facts took money that a fund did not have (account)."""
     ADMIN_CAP_EXCEEDED = "ADMIN_CAP_EXCEEDED"
     """Facts took more of a fund for management than its cap allows (account)."""
+    PROPOSAL_OPEN = "PROPOSAL_OPEN"
+    """A proposal waits for approval, or was approved and not carried out (index)."""
+    SPLIT_UNDER_THRESHOLD = "SPLIT_UNDER_THRESHOLD"
+    """Decisions within a week for one holder or fund, each below the threshold of approval, are above it together
+    (index: the one that took them over)."""
+    COUNT_DIFFERS = "COUNT_DIFFERS"
+    """A count found more or less than the book says, and the difference is not booked (account, index: the count)."""
+    VOUCHERS_MISSING = "VOUCHERS_MISSING"
+    """Numbers of pre-printed vouchers that are neither used nor spoilt (key: series/year)."""
     PLACE_NEGATIVE = "PLACE_NEGATIVE"
     """A place or a holder has less than nothing (account)."""
     ACCOUNT_NEGATIVE = "ACCOUNT_NEGATIVE"
@@ -174,6 +183,10 @@ OPEN_KINDS = frozenset(
         FindingKind.STATEMENTS_DO_NOT_CHAIN,
         FindingKind.SHORTFALL_OPEN,
         FindingKind.ADMIN_CAP_EXCEEDED,
+        FindingKind.PROPOSAL_OPEN,
+        FindingKind.SPLIT_UNDER_THRESHOLD,
+        FindingKind.COUNT_DIFFERS,
+        FindingKind.VOUCHERS_MISSING,
         FindingKind.PLACE_NEGATIVE,
         FindingKind.ACCOUNT_NEGATIVE,
         FindingKind.TAIL_NOT_WITNESSED,

@@ -71,9 +71,7 @@ class Requests:
             raise answer
         return answer
 
-    def submit_each(
-        self, groups: Sequence[Sequence[object]], by: str
-    ) -> list[tuple[Recorded, ...] | Rejected]:
+    def submit_each(self, groups: Sequence[Sequence[object]], by: str) -> list[tuple[Recorded, ...] | Rejected]:
         """Each group wholly or not at all; all of them in one transaction.
 
         References are looked up before any randomness is drawn: a request that is there already costs one read.
@@ -164,9 +162,7 @@ class Requests:
             return [self._without_private(item, sealed, subjects) for item in value]
         return value
 
-    def _sealed(
-        self, asked: Mapping[str, Any], sealed: list[SealedRow], subjects: list[SubjectRow]
-    ) -> object:
+    def _sealed(self, asked: Mapping[str, Any], sealed: list[SealedRow], subjects: list[SubjectRow]) -> object:
         private, same_as = asked.get("private"), asked.get("same_as")
         if unknown := set(asked) - {"private", "same_as"}:
             raise Rejected(Reason.MALFORMED, "unknown field beside private", field=", ".join(sorted(unknown)))
@@ -204,6 +200,31 @@ def _limits(campaign: Mapping[str, Any]) -> dict[str, int]:
     except ValueError:
         return {}
     return campaign_limits(opens_on) if campaign.get("sort") == "disaster" else {}
+
+
+_FILLED_IN = ("booked_on", "left", "less", "line", "more", "proposal", "shortfall", "statement", "voucher")
+"""What belongs to the record that was wrong, or is given by the book: a replacement gets its own."""
+
+
+def request_of(index: int, body: bytes) -> dict[str, Any]:
+    """The entry of a record in its request form, to be edited and said again: persons are those of that record.
+
+    Of several persons only the first can be named that way; the others are left to be filled in (`private`: {}).
+    """
+    entry = decode(body).entry
+    seen = 0
+
+    def form(value: Any) -> Any:
+        nonlocal seen
+        if isinstance(value, dict):
+            if value.keys() == {"seals", "tag"}:
+                seen += 1
+                return {"same_as": index} if seen == 1 else {"private": {}}
+            return {name: form(item) for name, item in value.items()}
+        return [form(item) for item in value] if isinstance(value, list) else value
+
+    plain = form(msgspec.json.decode(canonical.encode_typed(entry)))
+    return {name: value for name, value in plain.items() if name not in _FILLED_IN}
 
 
 def refuse_done(request: object) -> None:

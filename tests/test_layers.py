@@ -21,7 +21,7 @@ OURS = ("ledger", "audit", "certificates", "api")
 PURE = "money days accounts registers places text refusals entries record replay tracing balances catalogue_data clocks"
 VERIFIER = (
     "findings verify sources saved fork consolidate "
-    "checks_log checks_fold checks_keys checks_witness checks_complete checks_bundle"
+    "checks_log checks_fold checks_keys checks_witness checks_complete checks_bundle checks_open"
 )
 
 # part → the modules in it; the first that fits counts. What is not named is the widest part of its package.

@@ -15,6 +15,7 @@ from api.cli import (
     children,
     consolidate,
     keys,
+    office,
     papers,
     proofs,
     reports,
@@ -85,6 +86,12 @@ def build() -> typer.Typer:
     command(app, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(work.new)
     command(app)(work.suspense)
     command(app)(work.reverse)
+    command(app)(office.correct)
+    command(app)(office.propose)
+    command(app)(office.approve)
+    command(app)(office.decline)
+    command(app)(office.close_month)
+    command(app)(office.hand_over)
     command(app)(transfers.find)
     command(app)(transfers.dispute)
     command(app)(proofs.verify)

@@ -6,6 +6,7 @@ missing. An entry without a voucher gets the one of the series for its move (cas
 """
 
 from datetime import date
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -89,7 +90,8 @@ class VoucherSpoilt(EntryBase, frozen=True, kw_only=True):
             raise Rejected(Reason.MALFORMED, "the book's own numbers have no spoilt papers", field="series")
         if view.register("voucher", key) is not None:
             raise Rejected(Reason.NUMBER_TAKEN, field="number", number=key)
-        return (Change("voucher", key, {"index": view.index, "spoilt": True}),)
+        taken = Change("voucher", key, {"index": view.index, "spoilt": True})
+        return (taken, _typed(view, f"{self.series}/{self.year}", self.number))
 
 
 class VoucherPrinted(EntryBase, frozen=True, kw_only=True):
@@ -185,14 +187,35 @@ def take_number(view: View, entry: EntryBase) -> tuple[Change, ...]:
     year = f"{voucher.series}/{voucher.voucher_on.year}"
     key = f"{year}/{voucher.number}"
     # The book's own numbers only go up.
-    if _series(view, voucher.series)["typed"] and view.register("voucher", key) is not None:
+    typed = _series(view, voucher.series)["typed"]
+    if typed and view.register("voucher", key) is not None:
         raise Rejected(Reason.NUMBER_TAKEN, field="voucher.number", number=key)
     if voucher.voucher_on > view.today:
         raise Rejected(Reason.DAY_IN_FUTURE, field="voucher.voucher_on", day=voucher.voucher_on)
     taken = Change("voucher", key, {"index": view.index})
+    if typed:
+        return (taken, _typed(view, year, voucher.number or 0))
     last = view.register("voucher-last", year)
     highest = max(voucher.number or 0, 0 if last is None else last["last"])
     return (taken, Change("voucher-last", year, {"last": highest}))
+
+
+def _typed(view: View, year: str, number: int) -> Change:
+    """The typed numbers of a series and year, as ranges."""
+    row = view.register("voucher-typed", year)
+    ranges = sorted([*([] if row is None else row["ranges"]), [number, number]])
+    joined = ranges[:1]
+    for first, last in ranges[1:]:
+        if first == joined[-1][1] + 1:
+            joined[-1] = [joined[-1][0], last]
+        else:
+            joined.append([first, last])
+    return Change("voucher-typed", year, {"ranges": joined})
+
+
+def gaps(ranges: list[list[int]]) -> list[tuple[int, int]]:
+    """What is missing between ranges of numbers."""
+    return [(before[1] + 1, after[0] - 1) for before, after in pairwise(ranges)]
 
 
 def _series(view: View, series: str) -> dict[str, Any]:

@@ -92,6 +92,10 @@ WAITING = {
     FindingKind.DAYS_UNCOVERED,
     FindingKind.STATEMENTS_DO_NOT_CHAIN,
     FindingKind.SHORTFALL_OPEN,
+    FindingKind.PROPOSAL_OPEN,
+    FindingKind.SPLIT_UNDER_THRESHOLD,
+    FindingKind.COUNT_DIFFERS,
+    FindingKind.VOUCHERS_MISSING,
     FindingKind.PLACE_NEGATIVE,
     FindingKind.ACCOUNT_NEGATIVE,
 }

@@ -1,0 +1,232 @@
+"""Four eyes, from two sides: what a policy asks for, and what nobody can get around.
+
+Without these one person could pay a fund out alone.
+"""
+
+from typing import Any
+
+import pytest
+
+from audit.findings import FindingKind
+from ledger.approving import approve, decline
+from ledger.refusals import Reason, Rejected
+from tests.audits import check_book
+from tests.worlds import MINH_TAN, SHA, TODAY, World, vnd
+
+DAY = TODAY.isoformat()
+ABOVE = {"approvals": 1, "approvers": [], "kinds": [], "above": vnd(1_000_000)}
+
+
+def policy(world: World, *rules: dict[str, Any], by: str = "ke-toan") -> None:
+    asked = {"kind": "four_eyes_set", "rules": list(rules), "decision_sha256": SHA, "set_on": DAY}
+    world.open.requests.submit([{"entry": asked}], by)
+
+
+def allocated(code: str = "A1", minor: int = 2_000_000) -> dict[str, Any]:
+    return {
+        "kind": "allocated",
+        "activity": "SUA",
+        "allocated_on": DAY,
+        "allocation": code,
+        "amount": vnd(minor),
+        "communes": [MINH_TAN],
+        "decision_sha256": SHA,
+        "fund": "sua",
+    }
+
+
+def propose(world: World, draft: dict[str, Any], by: str = "ke-toan") -> int:
+    asked = {"kind": "proposed", "draft": draft, "proposed_on": DAY}
+    return world.open.requests.submit([{"entry": asked}], by)[0].index
+
+
+def refusal(call: Any) -> Reason:
+    with pytest.raises(Rejected) as refused:
+        call()
+    return refused.value.reason
+
+
+@pytest.fixture
+def funded(world: World) -> World:
+    world.gift(10_000_000)
+    policy(world, ABOVE)
+    return world
+
+
+def test_a_second_person_lets_it_through(funded: World) -> None:
+    entry = allocated()
+    assert refusal(lambda: funded.say(**entry)) is Reason.NEEDS_APPROVAL
+    index = propose(funded, entry)
+    assert funded.balance("allocated:A1") == 0
+    done = approve(funded.open, index, "chu-tk")
+    assert done.entry is not None
+    assert done.entry.index == done.approval.index + 1
+    assert funded.balance("allocated:A1") == 2_000_000
+    # Sent again, it is the same record.
+    assert approve(funded.open, index, "chu-tk").entry == funded_again(done)
+    check_book(funded)
+
+
+def funded_again(done: Any) -> Any:
+    import msgspec
+
+    return msgspec.structs.replace(done.entry, repeated=True)
+
+
+def test_below_the_threshold_one_is_enough(funded: World) -> None:
+    funded.say(**allocated(minor=1_000_000))
+    check_book(funded)
+
+
+def test_nobody_approves_their_own(funded: World) -> None:
+    index = propose(funded, allocated())
+    assert refusal(lambda: approve(funded.open, index, "ke-toan")) is Reason.NOT_AN_APPROVER
+    assert refusal(lambda: approve(funded.open, index, "KE-TOAN")) is Reason.NOT_AN_APPROVER
+    check_book(funded, allow={FindingKind.PROPOSAL_OPEN})
+
+
+def test_nobody_approves_what_they_are_paid_by(funded: World) -> None:
+    funded.say(**allocated(minor=1_000_000))
+    policy_two = {"approvals": 1, "approvers": [], "kinds": ["payment_ordered"]}
+    index = propose(
+        funded,
+        {"kind": "four_eyes_set", "rules": [policy_two], "decision_sha256": SHA, "set_on": DAY},
+    )
+    approve(funded.open, index, "chu-tk")
+    order = {
+        "kind": "payment_ordered",
+        "allocation": "A1",
+        "amount": vnd(10),
+        "order": "L1",
+        "ordered_on": DAY,
+        "payee": {"holder": "can-bo-1", "payee_kind": "staff"},
+        "place": "bank:VCB",
+    }
+    index = propose(funded, order)
+    assert refusal(lambda: approve(funded.open, index, "can-bo-1")) is Reason.NOT_AN_APPROVER
+    assert approve(funded.open, index, "chu-tk").entry is not None
+    check_book(funded)
+
+
+def test_an_approval_counts_once(world: World) -> None:
+    world.gift(10_000_000)
+    policy(world, {**ABOVE, "approvals": 2})
+    index = propose(world, allocated())
+    first = approve(world.open, index, "chu-tk")
+    assert first.entry is None
+    assert approve(world.open, index, "chu-tk").entry is None
+    leaf = _leaf(world, index)
+    again = {"kind": "approved", "approved_on": DAY, "proposed": index, "proposed_leaf": leaf}
+    assert refusal(lambda: world.open.requests.submit([{"entry": again}], "chu-tk")) is Reason.ALREADY_APPROVED
+    assert approve(world.open, index, "ke-toan-truong").entry is not None
+    check_book(world)
+
+
+def test_only_those_named_count(world: World) -> None:
+    world.gift(10_000_000)
+    policy(world, {**ABOVE, "approvers": ["chu-tk"]})
+    index = propose(world, allocated())
+    assert approve(world.open, index, "thu-kho").entry is None
+    assert approve(world.open, index, "chu-tk").entry is not None
+    check_book(world)
+
+
+def test_what_was_approved_is_what_is_recorded(funded: World) -> None:
+    index = propose(funded, allocated())
+    leaf = _leaf(funded, index)
+    approved = {"kind": "approved", "approved_on": DAY, "proposed": index, "proposed_leaf": leaf}
+    more = {**allocated(minor=3_000_000), "proposal": leaf}
+
+    def change() -> None:
+        funded.open.requests.submit([{"entry": approved}, {"entry": more}], "chu-tk")
+
+    assert refusal(change) is Reason.NOT_WHAT_WAS_APPROVED
+    done = approve(funded.open, index, "chu-tk")
+    assert done.entry is not None
+    twice = {**allocated("A2"), "proposal": leaf}
+    assert refusal(lambda: funded.say(**twice)) is Reason.PROPOSAL_SETTLED
+    check_book(funded)
+
+
+def test_a_declined_proposal_is_over(funded: World) -> None:
+    index = propose(funded, allocated())
+    decline(funded.open, index, "không đúng kế hoạch", "chu-tk")
+    assert refusal(lambda: approve(funded.open, index, "chu-tk")) is Reason.PROPOSAL_SETTLED
+    check_book(funded)
+
+
+def test_a_role_given_by_the_proposer_does_not_count(funded: World) -> None:
+    funded.say("role_granted", actor="ban-moi", granted_on=DAY, role="approver")
+    index = propose(funded, allocated())
+    assert refusal(lambda: approve(funded.open, index, "ban-moi")) is Reason.NOT_AN_APPROVER
+    # Somebody has the role now: whoever has not cannot approve enough.
+    assert approve(funded.open, index, "thu-kho").entry is None
+    check_book(funded, allow={FindingKind.PROPOSAL_OPEN})
+
+
+def test_the_rules_of_approval_are_approved_too(funded: World) -> None:
+    assert refusal(lambda: policy(funded)) is Reason.NEEDS_APPROVAL
+    check_book(funded)
+
+
+def test_a_payment_cut_small_shows(funded: World) -> None:
+    funded.say(**allocated("A1", 700_000))
+    assert refusal(lambda: funded.say(**allocated("A2", 1_000_001))) is Reason.NEEDS_APPROVAL
+    order = {
+        "kind": "payment_ordered",
+        "allocation": "A1",
+        "ordered_on": DAY,
+        "payee": {"holder": "can-bo-1", "payee_kind": "staff"},
+        "place": "bank:VCB",
+    }
+    check_book(funded)
+    for number in range(2):
+        funded.say(**order, amount=vnd(300_000), order=f"L{number}")
+    check_book(funded)
+    funded.say(**allocated("A3", 900_000))
+    funded.say(**{**order, "allocation": "A3"}, amount=vnd(600_000), order="L9")
+    check_book(funded, allow={FindingKind.SPLIT_UNDER_THRESHOLD})
+    report = check_book(funded, allow={FindingKind.SPLIT_UNDER_THRESHOLD})
+    assert [f.kind for f in report.findings] == [FindingKind.SPLIT_UNDER_THRESHOLD]
+
+
+def test_people_in_a_proposal_stay_with_the_entry(world: World) -> None:
+    policy(world, {"approvals": 1, "approvers": [], "kinds": ["pledge_made"]})
+    draft = {
+        "kind": "pledge_made",
+        "amount": vnd(5),
+        "donor": {"private": {"name": "Nguyễn Thị Hoà"}},
+        "firm": False,
+        "fund": "sua",
+        "pledge": "K7M4X2PQ",
+        "pledged_on": DAY,
+    }
+    index = propose(world, draft)
+    done = approve(world.open, index, "chu-tk")
+    assert done.entry is not None
+    found = world.open.requests.submit(
+        [
+            {
+                "entry": {
+                    "kind": "donor_registered",
+                    "donor": {"same_as": done.entry.index},
+                    "donor_kind": "person",
+                    "may_publish_name": False,
+                }
+            }
+        ],
+        "ke-toan",
+    )
+    assert found[0].index > done.entry.index
+    check_book(world)
+
+
+def _leaf(world: World, index: int) -> str:
+    from ledger.record import leaf_of
+    from ledger.store import read
+    from ledger.store.engine import reading
+
+    with reading(world.open.engine) as db:
+        body = read.body(db, world.open.code, index)
+    assert body is not None
+    return leaf_of(body).hex()
