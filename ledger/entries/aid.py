@@ -40,7 +40,15 @@ from ledger.entries.groups import (
     open_classes,
     refuse_open,
 )
-from ledger.entries.restrictions import Restriction, check_fund_place, check_use, refuse_shortfall
+from ledger.entries.restrictions import (
+    Restriction,
+    check_fund_place,
+    check_use,
+    refuse_shortfall,
+    swapped,
+    tallied,
+    tally_key,
+)
 from ledger.money import Amount, PositiveMinor, is_currency
 from ledger.places import CommuneCode
 from ledger.refusals import Reason, Rejected
@@ -430,6 +438,7 @@ class Delivered(EntryBase, frozen=True, kw_only=True):
             Key("allocation", self.allocation),
             Key("book", "opened"),
             Key("fund", self.fund),
+            tally_key(self.fund, self.amount.unit),
         )
         if self.scope is not None:
             keys = (*keys, Key("commune", self.scope.commune))
@@ -461,13 +470,13 @@ class Delivered(EntryBase, frozen=True, kw_only=True):
             self._check_hidden(allocation)
         else:
             self._check_open(view, allocation)
-        return self._rows(view, sign=1)
+        return (*self._rows(view, sign=1), *tallied(view, self.postings()))
 
     def undone(self, view: View) -> tuple[Change, ...]:
-        return self._rows(view, sign=-1)
+        return (*self._rows(view, sign=-1), *tallied(view, swapped(self.postings())))
 
     def redone(self, view: View) -> tuple[Change, ...]:
-        return self._rows(view, sign=1)
+        return (*self._rows(view, sign=1), *tallied(view, self.postings()))
 
     def _check_witness(self, view: View, witness: str) -> None:
         # Two spellings of one code are one person.

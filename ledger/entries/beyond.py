@@ -6,7 +6,14 @@ from typing import ClassVar
 from ledger.accounts import Code, Posting, move
 from ledger.entries.base import EntryBase, Index, MoneyFact, Origin, Sha256, Title, View, needed
 from ledger.entries.groups import Heads
-from ledger.entries.restrictions import check_fund_place, check_use, refuse_shortfall
+from ledger.entries.restrictions import (
+    check_fund_place,
+    check_use,
+    refuse_shortfall,
+    swapped,
+    tallied,
+    tally_key,
+)
 from ledger.money import Amount, is_currency
 from ledger.places import CommuneCode
 from ledger.refusals import Reason, Rejected
@@ -47,7 +54,13 @@ class GrantSent(MoneyFact, frozen=True, kw_only=True):
         refuse_shortfall(view, allocation["fund"], self.amount.unit)
         communes = tuple(allocation["communes"])
         check_use(fund, view, activity=allocation["activity"], communes=communes, on=self.sent_on)
-        return self.left(view)
+        return (*self.left(view), *tallied(view, self.postings()))
+
+    def undone(self, view: View) -> tuple[Change, ...]:
+        return tallied(view, swapped(self.postings()))
+
+    def redone(self, view: View) -> tuple[Change, ...]:
+        return tallied(view, self.postings())
 
 
 class GrantReceived(MoneyFact, frozen=True, kw_only=True):
@@ -75,12 +88,18 @@ class GrantReceived(MoneyFact, frozen=True, kw_only=True):
         return self.came_in(move(self.amount, "donors", f"fund:{self.fund}"))
 
     def reads(self) -> tuple[Key, ...]:
-        return (*self.line_reads(), Key("fund", self.fund))
+        return (*self.line_reads(), Key("fund", self.fund), tally_key(self.fund, self.amount.unit))
 
     def changes(self, view: View) -> tuple[Change, ...]:
         fund = needed(view, "fund", self.fund, Reason.NO_SUCH_FUND, field="fund")
         check_fund_place(fund, self.place)
-        return self.entered(view)
+        return (*self.entered(view), *tallied(view, self.postings()))
+
+    def undone(self, view: View) -> tuple[Change, ...]:
+        return tallied(view, swapped(self.postings()))
+
+    def redone(self, view: View) -> tuple[Change, ...]:
+        return tallied(view, self.postings())
 
 
 class ExternalContributed(EntryBase, frozen=True, kw_only=True):

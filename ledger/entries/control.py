@@ -90,8 +90,8 @@ class Reversed(EntryBase, frozen=True, kw_only=True):
         if is_reversed(view, self.reversed):
             raise Rejected(Reason.ALREADY_REVERSED, field="reversed", index=self.reversed)
         refunds = view.register("refunded", str(self.reversed))
-        if refunds is not None and refunds["minor"]:
-            raise Rejected(Reason.NOT_REVERSIBLE, "part of the gift was refunded", field="reversed")
+        if refunds is not None and (refunds["minor"] or refunds.get("varied")):
+            raise Rejected(Reason.NOT_REVERSIBLE, "part of the gift was refunded or varied", field="reversed")
         if self.line_back != line_back(entry):
             raise Rejected(Reason.NOT_THE_RECORD, "not the line of the record named", field="line_back")
         self._check_waiting(view, restores=isinstance(entry, Reversed))
