@@ -8,16 +8,25 @@ cell and has the original. Figures are numbers: money with the decimals of its c
 import csv
 import io
 import unicodedata
-from collections.abc import Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
 
-from audit.reports import Column, Report, Row
+from audit.reports import Column, Report, Row, Source
+from certificates.sheets import Printed, PrintedColumn, render_table
 from certificates.words import format_number
+from ledger.home import OpenBook
+from ledger.log.checkpoint import parse_checkpoint
+from ledger.log.note import split_note
 from ledger.money import CURRENCY_DIGITS
+from ledger.refusals import Reason, Rejected
+from ledger.store import read
+from ledger.store.engine import reading
 
 CSV_TYPE = "text/csv; charset=utf-8"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-FORMATS = ("json", "csv", "xlsx", "pdf")
+FORMATS = {"json": "application/json", "csv": CSV_TYPE, "xlsx": XLSX_TYPE, "pdf": "application/pdf"}
+"""Media types by form."""
 
 _STARTS = frozenset("=+-@|\t\r\n\0")
 # Letters and marks that show nothing though they are no spaces: Hangul fillers, the empty Braille cell.
@@ -100,11 +109,96 @@ def to_csv(report: Report) -> bytes:
     return ("\ufeff" + out.getvalue()).encode()
 
 
-def to_xlsx(report: Report, lines: Sequence[str]) -> bytes:
-    """A workbook of one sheet: `lines` above, the columns' titles, rows, totals, notes. The same report gives the
-    same bytes."""
-    from datetime import datetime
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Which book a report is of, and how far: what its prints say about themselves."""
 
+    name: str
+    """Of the organisation."""
+    origin: str
+    size: int
+    root: str | None = None
+    """Root of the checkpoint of that size, if it has one."""
+
+    def lines(self, report: Report) -> tuple[str, ...]:
+        """The period, and the book."""
+        return (f"Từ {report.period.from_on:%d/%m/%Y} đến {report.period.to_on:%d/%m/%Y}", self.foot())
+
+    def foot(self) -> str:
+        """Book, size and root."""
+        sealed = "chưa niêm phong — not checkpointed" if self.root is None else f"root {self.root}"
+        return f"Sổ / book {self.origin} · {self.size} bản ghi / records · {sealed}"
+
+
+def bound_of(opened: OpenBook, size: int) -> Bound:
+    """The book as a report's prints name it. Raises NoteRejected for a stored checkpoint that is none."""
+    with reading(opened.engine) as db:
+        note = read.checkpoint_at(db, opened.code, size)
+    root = None if note is None else parse_checkpoint(split_note(note.encode())[0]).root.hex()
+    first = opened.opened
+    return Bound(first.name, first.origin, size, root)
+
+
+def drilled(source: Source, report: Report, number: int) -> list[dict[str, Any]]:
+    """The records that row `number` is made of, counted from 1 and on into the totals, each with its voucher.
+
+    Raises Rejected(MALFORMED) when there is no such row.
+    """
+    rows = (*report.rows, *report.totals)
+    if not 1 <= number <= len(rows):
+        raise Rejected(Reason.MALFORMED, "no such row", field="drill", rows=len(rows))
+    told = (source.records[index] for index in rows[number - 1].records)
+    return [
+        {
+            "index": one.index,
+            "voucher": one.voucher,
+            "booked_on": one.booked_on.isoformat(),
+            "day": one.day.isoformat(),
+            "kind": "unknown" if one.entry is None else one.entry.kind,
+            "what": one.what,
+            "by": one.by,
+            "leaf_hash": one.leaf,
+        }
+        for one in told
+    ]
+
+
+SIGNATURES = ("Người lập", "Kế toán trưởng", "Thủ trưởng đơn vị")
+
+
+def to_pdf(report: Report, bound: Bound) -> bytes:
+    """A4 with the root of the checkpoint at the foot; raises Rejected(TOO_LARGE)."""
+    figures = ("money", "count", "percent", "index", "day")
+    printed = Printed(
+        unit=bound.name,
+        title=report.title[0],
+        english=report.title[1],
+        lines=bound.lines(report)[:1],
+        columns=tuple(PrintedColumn(c.vi, c.en, c.kind in figures) for c in report.columns),
+        rows=tuple(tuple(shown(report, row)) for row in report.rows),
+        totals=tuple(tuple(shown(report, row)) for row in report.totals),
+        notes=report.notes,
+        signatures=SIGNATURES,
+        foot=bound.foot(),
+        made_on=report.period.to_on,
+    )
+    return render_table(printed)
+
+
+def to_bytes(report: Report, form: str, bound: Bound) -> bytes:
+    """The report in one of FORMATS."""
+    if form == "csv":
+        return to_csv(report)
+    if form == "xlsx":
+        return to_xlsx(report, bound)
+    if form == "pdf":
+        return to_pdf(report, bound)
+    return report.canonical()
+
+
+def to_xlsx(report: Report, bound: Bound) -> bytes:
+    """A workbook of one sheet: title, period and book, the columns' titles, rows, totals, notes. The same report gives
+    the same bytes."""
     import xlsxwriter  # type: ignore[import-untyped]
 
     out = io.BytesIO()
@@ -113,8 +207,8 @@ def to_xlsx(report: Report, lines: Sequence[str]) -> bytes:
     sheet = book.add_worksheet(report.kind[:31])
     strong, wrapped = book.add_format({"bold": True}), book.add_format({"bold": True, "text_wrap": True, "border": 1})
     number = 0
-    for line in (*report.title, *lines):
-        sheet.write_string(number, 0, safe_text(line), strong if number == 0 else None)
+    for line in (bound.name, *report.title, *bound.lines(report)):
+        sheet.write_string(number, 0, safe_text(line), strong if number < 2 else None)
         number += 1
     number += 1
     for at, column in enumerate(report.columns):

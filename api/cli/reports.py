@@ -1,5 +1,6 @@
 """`sovang report`: any report, for any period, as the book stands or stood."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from api.cli.session import Answer, Misuse, Session
+from ledger.refusals import Reason, Rejected
 
 if TYPE_CHECKING:
     from audit.reports import Report
@@ -32,25 +34,48 @@ def report(
     drill: Annotated[
         int | None, typer.Option(min=1, help="Dòng thứ mấy: xem chứng từ của dòng đó — the vouchers of a row, from 1")
     ] = None,
+    issue: Annotated[
+        bool, typer.Option("--issue", help="Phát hành: ghi mã băm của báo cáo vào sổ — record the report's hash")
+    ] = False,
     format_: Annotated[
         Literal["table", "json", "csv", "xlsx", "pdf"], typer.Option("--format", help="Dạng — how it is written")
     ] = "table",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Ghi vào tệp — write to a file")] = None,
 ) -> Answer:
     """Báo cáo: sổ sách, tiếp nhận và sử dụng, tổng hợp — any report, for a period."""
+    from api.reports import bound_of, drilled, to_bytes
     from audit.reports import REPORTS, Period, make_report, open_source
 
     if kind == "list":
         rows = [[one.kind, " — ".join(one.title), " ".join(one.options)] for one in REPORTS.values()]
         listed = [{"kind": o.kind, "title": list(o.title), "options": dict(o.options)} for o in REPORTS.values()]
         return Answer({"reports": listed}, (), (("báo cáo / report", "tên / title", "lựa chọn / options"), rows))
-    today = None if at is not None else session.today
-    with open_source(session.opened, size=at, today=today, private=names) as source:
+    if issue and at is None:
+        at = session.opened.checkpointer.run()[0].size
+    chosen = _options(option)
+    with open_source(session.opened, size=at, today=None if at else session.today, private=names) as source:
         period = Period.parse(
             today=source.today, from_on=_day(from_day), to_on=_day(to_day), year=year, quarter=quarter, month=month
         )
-        made = make_report(source, kind, period, _options(option))
-    return _written(session, made, format_, output)
+        made = make_report(source, kind, period, chosen)
+        vouchers = [] if drill is None else drilled(source, made, drill)
+    bound = bound_of(session.opened, made.size)
+    document: dict[str, Any] = {
+        **made.to_json(),
+        "book": session.opened.code,
+        "sha256": made.sha256(),
+        "root": bound.root,
+        "options": chosen,
+    }
+    if drill is not None:
+        document["vouchers"] = vouchers
+    answer = Answer(document, *((), None) if drill is None else _told(vouchers))
+    if drill is None and (output is not None or format_ != "table"):
+        data = to_bytes(made, format_, bound)
+        answer = _to_file(session, answer, data, format_, output)
+    elif drill is None:
+        answer = _table(answer, made)
+    return _issued(session, answer, made, chosen, names=names) if issue else answer
 
 
 def _day(moment: datetime | None) -> date | None:
@@ -64,40 +89,60 @@ def _options(said: list[str] | None) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _written(session: Session, made: "Report", form: str, output: Path | None) -> Answer:
+def _table(answer: Answer, made: "Report") -> Answer:
     from api.reports import shown
+
+    heads = [f"{column.vi} / {column.en}" for column in made.columns]
+    rows = [[str(n), *shown(made, row)] for n, row in enumerate((*made.rows, *made.totals), 1)]
+    lines = [
+        " — ".join(made.title),
+        f"từ {made.period.from_on:%d/%m/%Y} đến {made.period.to_on:%d/%m/%Y}; sổ có {made.size} bản ghi — "
+        f"the book had {made.size} records",
+        *made.notes,
+    ]
+    return replace(answer, lines=lines, table=(("dòng / row", *heads), rows))
+
+
+def _to_file(session: Session, answer: Answer, data: bytes, form: str, output: Path | None) -> Answer:
     from ledger.files import write_durably
 
-    document: dict[str, Any] = {**made.to_json(), "book": session.opened.code, "sha256": made.sha256()}
-    if form == "table" and output is None:
-        heads = [f"{column.vi} / {column.en}" for column in made.columns]
-        rows = [[str(n), *shown(made, row)] for n, row in enumerate(made.rows, 1)]
-        rows += [["", *shown(made, row)] for row in made.totals]
-        lines = [
-            f"{made.title[0]} — {made.title[1]}",
-            f"từ {made.period.from_on:%d/%m/%Y} đến {made.period.to_on:%d/%m/%Y}; sổ có {made.size} bản ghi — "
-            f"the book had {made.size} records",
-        ]
-        return Answer(document, [*lines, *made.notes], (("dòng / row", *heads), rows))
-    data = as_bytes(session, made, form)
     if output is not None:
+        if form == "table":
+            raise Misuse("--format json, csv, xlsx, pdf")
         write_durably(output, data)
-        return Answer({**document, "file": str(output)}, [f"{output}: {len(data)} bytes"])
+        document = {**answer.document, "file": str(output)}
+        return replace(answer, document=document, lines=[f"{output}: {len(data)} bytes"])
     if session.as_json:
-        return Answer(document)
+        return answer
     if form in ("xlsx", "pdf"):
         raise Misuse("cần -o TỆP — needs -o FILE")
-    return Answer(document, [data.decode("utf-8-sig").removesuffix("\n").replace("\r\n", "\n")])
+    return replace(answer, lines=[data.decode("utf-8-sig").removesuffix("\n").replace("\r\n", "\n")])
 
 
-def as_bytes(session: Session, made: "Report", form: str) -> bytes:
-    """The report as a file's bytes."""
-    from api.reports import to_csv, to_xlsx
+def _told(vouchers: list[dict[str, Any]]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], list[list[str]]]]:
+    heads = ("bản ghi / record", "số chứng từ / voucher", "ngày ghi sổ / booked", "nghiệp vụ / what", "người ghi / by")
+    rows = [[str(v["index"]), v["voucher"], str(v["booked_on"]), v["what"], v["by"]] for v in vouchers]
+    return (), (heads, rows)
 
-    if form == "json":
-        return made.canonical() + b"\n"
-    if form == "csv":
-        return to_csv(made)
-    if form == "xlsx":
-        return to_xlsx(made, ())
-    raise Misuse("--format json, csv, xlsx, pdf")
+
+def _issued(session: Session, answer: Answer, made: "Report", options: dict[str, str], *, names: bool) -> Answer:
+    """Records `report_issued`; the report has to be of a book with a checkpoint of that size."""
+    root = answer.document["root"]
+    if root is None:
+        raise Rejected(Reason.NOT_CHECKPOINTED, "no checkpoint of this size", field="at", size=made.size)
+    entry = {
+        "kind": "report_issued",
+        "report": made.kind,
+        "from_on": made.period.from_on.isoformat(),
+        "to_on": made.period.to_on.isoformat(),
+        "issued_on": session.today.isoformat(),
+        "names": names,
+        "options": [{"name": name, "value": value} for name, value in sorted(options.items())],
+        "sha256": made.sha256(),
+        "size": made.size,
+        "root": root,
+    }
+    recorded = session.opened.requests.submit([{"entry": entry}], session.actor)[0]
+    document = {**answer.document, "issued": {"index": recorded.index, "leaf_hash": recorded.leaf_hash.hex()}}
+    aside = f"Đã phát hành, bản ghi {recorded.index} — issued: sha256 {made.sha256()}"
+    return session.signed(replace(answer, document=document, aside=[*answer.aside, aside]))

@@ -149,8 +149,14 @@ class Report:
         }
 
     def canonical(self) -> bytes:
-        """The report's canonical bytes (ledger/log/canonical.py): what `report_issued` is a hash of."""
-        return canonical.encode(self.to_json())
+        """The report's canonical bytes (ledger/log/canonical.py): what `report_issued` is a hash of.
+
+        Raises Rejected(AMOUNT_TOO_LARGE) for a sum beyond 2^53-1.
+        """
+        try:
+            return canonical.encode(self.to_json())
+        except canonical.NotCanonical as error:
+            raise Rejected(Reason.AMOUNT_TOO_LARGE, str(error), field="report") from error
 
     def sha256(self) -> str:
         """SHA-256 of the canonical bytes, hex."""

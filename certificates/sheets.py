@@ -1,0 +1,206 @@
+"""A report as PDF: a table over as many A4 pages as it takes, from plain texts to bytes, nothing else.
+
+Upright where its columns fit, across where they do not. The head stands on every page; the foot says which book, up to
+which record and under which root, and the page of how many. Pure: the same `Printed` gives the same bytes. A character
+without a glyph is written as its number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from certificates.typeset import (
+    ONE_PAPER,
+    Area,
+    Block,
+    Columns,
+    Element,
+    Flow,
+    Gap,
+    Sheet,
+    Stack,
+    Style,
+    figures,
+    rgb,
+    set_text,
+    spelled_out,
+    stroke,
+)
+from ledger.refusals import Reason, Rejected
+
+MAX_ROWS = 20_000
+
+_BLACK, _QUIET, _SHADE = rgb("000000"), rgb("4A4A4A"), "0.93 0.93 0.93 rg"
+_UPRIGHT, _ACROSS = (595.28, 841.89), (841.89, 595.28)
+_MARGIN, _FOOT, _SIZE = 36.0, 34.0, 8.2
+_LEAST, _MOST = 30.0, 190.0
+"""Width of a column, in points."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedColumn:
+    """A column's heading in two languages; figures stand at the right."""
+
+    heading: str
+    english: str
+    figures: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What stands on the pages."""
+
+    unit: str
+    """Whose report it is."""
+    title: str
+    english: str
+    lines: tuple[str, ...]
+    """Below the title: the period."""
+    columns: tuple[PrintedColumn, ...]
+    rows: tuple[tuple[str, ...], ...]
+    totals: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+    signatures: tuple[str, ...]
+    foot: str
+    made_on: date
+
+
+@dataclass(slots=True)
+class _Line:
+    """One line of the table, or its head."""
+
+    cells: Sequence[tuple[float, Block]]
+    table: Element
+    head: bool = False
+
+    @property
+    def height(self) -> float:
+        return max(block.height for _, block in self.cells) + 4
+
+    def draw(self, sheet: Sheet, x: float, top: float, width: float) -> None:
+        height = self.height
+        if self.head:
+            sheet.artifact(f"{_SHADE} {figures(x, top - height, width, height)} re f")
+        with sheet.inside(self.table), sheet.inside(Element("TR")):
+            for wide, block in self.cells:
+                sheet.artifact(f"{stroke(_BLACK, 0.4)} {figures(x, top - height, wide, height)} re S")
+                with sheet.inside(Element("TH" if self.head else "TD")):
+                    block.draw(sheet, x + 2.5, top - (height - block.height) / 2, wide - 5)
+                x += wide
+
+
+def _style(face: str = "regular", size: float = _SIZE) -> Style:
+    return Style(face, size, size * 0.75, _BLACK, 1.25)
+
+
+def _widths(printed: Printed) -> list[float]:
+    """How wide each column wants to be: its longest text in one line, within bounds."""
+    plain, strong = _style(), _style("strong")
+    wanted = []
+    for number, column in enumerate(printed.columns):
+        told = [row[number] for row in (*printed.rows[:500], *printed.totals)]
+        longest = max((plain.width(text, _SIZE) for text in told), default=0)
+        heading = max(strong.width(word, _SIZE) for word in f"{column.heading} {column.english}".split())
+        wanted.append(min(_MOST, max(_LEAST, longest + 7, heading + 7)))
+    return wanted
+
+
+def _shown(printed: Printed) -> Printed:
+    rows = tuple(tuple(map(spelled_out, row)) for row in printed.rows)
+    totals = tuple(tuple(map(spelled_out, row)) for row in printed.totals)
+    return Printed(
+        spelled_out(printed.unit),
+        spelled_out(printed.title),
+        spelled_out(printed.english),
+        tuple(map(spelled_out, printed.lines)),
+        printed.columns,
+        rows,
+        totals,
+        tuple(map(spelled_out, printed.notes)),
+        printed.signatures,
+        spelled_out(printed.foot),
+        printed.made_on,
+    )
+
+
+def render_table(printed: Printed) -> bytes:
+    """The report as PDF. Raises Rejected(TOO_LARGE)."""
+    if len(printed.rows) > MAX_ROWS:
+        raise Rejected(Reason.TOO_LARGE, "rows of the report", field="rows", limit=MAX_ROWS)
+    with ONE_PAPER:
+        printed = _shown(printed)
+        wanted = _widths(printed)
+        size = _UPRIGHT if sum(wanted) <= _UPRIGHT[0] - 2 * _MARGIN else _ACROSS
+        width = size[0] - 2 * _MARGIN
+        widths = [each * width / sum(wanted) for each in wanted]
+        flow = Flow(Area(left=_MARGIN, width=width, top=size[1] - 30, bottom=_FOOT))
+        flow.add(set_text(printed.unit, _style("strong", 10), width, lines=2, align=0))
+        flow.add(Gap(6))
+        flow.add(set_text(printed.title, _style("strong", 14), width, lines=2, role="H1"))
+        flow.add(set_text(printed.english, _style("slanted", 9), width, lines=2, lang="en"))
+        for below in printed.lines:
+            flow.add(set_text(below, _style(size=9), width, lines=2))
+        flow.add(Gap(6))
+        table = Element("Table")
+        head = _Line(
+            [
+                (
+                    wide,
+                    Stack(
+                        [
+                            set_text(column.heading, _style("strong"), wide - 5, lines=4),
+                            set_text(column.english, _style("slanted", 6.4), wide - 5, lines=4, lang="en"),
+                        ]
+                    ),
+                )
+                for wide, column in zip(widths, printed.columns, strict=True)
+            ],
+            table,
+            head=True,
+        )
+
+        def line(texts: Sequence[str], face: str) -> _Line:
+            return _Line(
+                [
+                    (wide, set_text(text, _style(face), wide - 5, lines=3, align=1 if column.figures else 0))
+                    for wide, text, column in zip(widths, texts, printed.columns, strict=True)
+                ],
+                table,
+            )
+
+        rows = [line(row, "regular") for row in printed.rows] + [line(row, "strong") for row in printed.totals]
+        if not rows:
+            rows = [line(["không có — none", *[""] * (len(widths) - 1)], "slanted")]
+        flow.table(head, rows)
+        flow.add(Gap(4))
+        for note in printed.notes:
+            flow.add(set_text(f"Ghi chú: {note}", _style("slanted", 8), width, lines=4, align=0))
+        if printed.signatures:
+            flow.add(Stack([Gap(10), _signed(printed.signatures, width), Gap(60)]))
+        sheet = Sheet(size, printed.title, printed.made_on)
+        fine = Style("regular", 6.6, 5.0, _QUIET)
+        for number, page in enumerate(flow.pages, start=1):
+            if number > 1:
+                sheet.next_page()
+            for draw in page:
+                draw(sheet)
+            foot = f"{printed.foot} · Trang {number}/{len(flow.pages)}"
+            set_text(foot, fine, width, lines=2, align=0).draw(sheet, _MARGIN, _FOOT - 8, width)
+        return sheet.finish()
+
+
+def _signed(names: Sequence[str], width: float) -> Block:
+    wide = (width - 6 * (len(names) - 1)) / len(names)
+    cells = [
+        (
+            wide,
+            Stack(
+                [
+                    set_text(name, _style("strong", 9), wide, lines=2),
+                    set_text("(Ký, họ tên)", _style("slanted", 8), wide),
+                ]
+            ),
+        )
+        for name in names
+    ]
+    return Columns(cells, gutter=6)
