@@ -15,6 +15,7 @@ from api.cli import (
     children,
     consolidate,
     keys,
+    load,
     office,
     papers,
     proofs,
@@ -82,6 +83,7 @@ def build() -> typer.Typer:
     command(app)(setup.init)
     command(account, "open")(setup.account_open)
     command(app, "import")(work.import_statement)
+    command(app)(load.load)
     command(app)(work.record)
     command(app, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(work.new)
     command(app)(work.suspense)

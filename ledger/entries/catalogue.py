@@ -124,13 +124,18 @@ class BeneficiaryClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     """A group of children that aid is for."""
 
     code: Code
+    """Code of the class."""
     name: Title
     name_en: Title
+    """Its name in English."""
     legal_basis: Title
+    """The law or plan that says so."""
     sensitive: bool
     """No record names it in the open: abuse, HIV, offences, drugs, trafficking."""
     valid_from: date
+    """Day from which this version holds."""
     from_age: Age | None = None
+    """The first year of age that belongs to it."""
     to_age: Age | None = None
     """The last year of age that belongs to it."""
 
@@ -200,6 +205,7 @@ class CommunesListed(EntryBase, frozen=True, kw_only=True):
     programme: Code
     communes: tuple[Commune, ...]
     listed_on: date | None = None
+    """Day from which this is the whole list."""
 
     def reads(self) -> tuple[Key, ...]:
         keys = (Key("programme", self.programme), *(Key("commune", c.commune) for c in self.communes))
@@ -246,9 +252,11 @@ class CommuneFlagged(EntryBase, frozen=True, kw_only=True):
     decision: Title
     """Number of the decision or plan that says so."""
     flag: Code
+    """`khu-vuc-2`, `mien-nui`, `dtts-mn`, …"""
     from_on: date
     to_on: date | None = None
     decision_sha256: Sha256 | None = None
+    """Of that decision or plan."""
 
     def reads(self) -> tuple[Key, ...]:
         return (Key("commune", self.commune), Key("commune-flag", f"{self.flag}/{self.commune}"))
@@ -286,9 +294,12 @@ class CommuneMapped(EntryBase, frozen=True, kw_only=True):
 
     commune: CommuneCode
     counted_in: CommuneCode
+    """The unit it is counted in."""
     decided_on: date
     decision_sha256: Sha256
+    """Of the signed decision."""
     of_record: Index | None = None
+    """The one record it is decided for; absent: every record that names the commune."""
 
     def reads(self) -> tuple[Key, ...]:
         return (Key("commune", self.commune), Key("commune", self.counted_in))
@@ -381,11 +392,14 @@ class PackageListed(EntryBase, frozen=True, kw_only=True):
     items: tuple[PackageItem, ...]
     name: Title
     package: Code
+    """Code of the package."""
     programme: Code
     standard: Title
     """Tiêu chuẩn: the quality it must have."""
     unit_price: Amount
+    """Đơn giá of one package."""
     valid_from: date
+    """Day from which this version holds."""
 
     def reads(self) -> tuple[Key, ...]:
         return (

@@ -24,6 +24,7 @@ class Denominator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a share is a share of, as it stood on a day."""
 
     as_of: date
+    """Day on which it is counted."""
     name: Title
 
 
@@ -33,16 +34,20 @@ class TargetSet(EntryBase, frozen=True, kw_only=True):
     title: ClassVar = ("Đặt chỉ tiêu", "Target set")
 
     by_on: date
+    """Day by which it is to be reached."""
     programme: Code
     sense: Literal["at_least", "at_most", "falls"]
     """`falls`: less than before, without a number."""
     sensitive: bool
     """Its figures are not published."""
     target: Code
+    """Code of the target."""
     unit: Literal["percent", "per_100000", "count"]
     what: Title
     denominator: Denominator | None = None
+    """What a share is a share of; must be named where the unit is one."""
     value: Minor | None = None
+    """In `unit`; absent where it only falls."""
 
     def reads(self) -> tuple[Key, ...]:
         return (Key("programme", self.programme), Key("target", self.target))
@@ -84,10 +89,15 @@ class StatisticReported(EntryBase, frozen=True, kw_only=True):
     source: Title
     """Who reports it."""
     source_sha256: Sha256
+    """Of the report it stands in."""
     target: Code
+    """Code of the target."""
     denominator: PositiveMinor | None = None
+    """How many there were; must be said of a share."""
     figures: Person | None = None
+    """Numerator and denominator, sealed: the only way for figures that are not published."""
     numerator: Minor | None = None
+    """How many of them."""
 
     def reads(self) -> tuple[Key, ...]:
         return (Key("target", self.target),)

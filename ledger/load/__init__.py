@@ -1,0 +1,1 @@
+"""Taking in what an organisation has already: lists in tables, catalogues in folders, another system's export."""
