@@ -40,7 +40,7 @@ from ledger.entries.lots import (
     relisted,
     whole,
 )
-from ledger.entries.restrictions import check_use, refuse_shortfall
+from ledger.entries.restrictions import check_use, refuse_shortfall, swapped, tallied
 from ledger.money import Amount, Currency, GoodsUnit, Minor, PositiveMinor, SignedMinor, is_currency
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Change, Key
@@ -107,10 +107,13 @@ class Purchased(EntryBase, frozen=True, kw_only=True):
         for item in self.items:
             check_place(view, self.store, item.goods)
             needed(view, "goods", item.goods, Reason.NO_SUCH_GOODS, field="items")
-        return open_lots(view, self.store, self.items, field="items")
+        return (*open_lots(view, self.store, self.items, field="items"), *tallied(view, self.postings()))
+
+    def undone(self, view: View) -> tuple[Change, ...]:
+        return tallied(view, swapped(self.postings()))
 
     def redone(self, view: View) -> tuple[Change, ...]:
-        return _listed_again(view, self.store, self.items)
+        return (*_listed_again(view, self.store, self.items), *tallied(view, self.postings()))
 
 
 def _listed_again(view: View, store: str, items: "tuple[Bought, ...] | tuple[Given, ...]") -> tuple[Change, ...]:
@@ -481,23 +484,30 @@ class StockCounted(EntryBase, frozen=True, kw_only=True):
         return tuple(rows.values())
 
 
-def _settled(
+def _counted(
     view: View, store: str, unit: str, parts: tuple[LotPart, ...] | None, minor: int, sign: int
 ) -> tuple[Change, ...]:
-    """Differences of counts that become smaller: what was missing (1) or too much (−1), never past zero."""
+    """The differences of counts after the book has so much more (1) or less (−1) than when it was counted."""
     changes: list[Change] = []
     said = [(None, minor)] if parts is None else [(part.lot, part.minor) for part in parts]
     for lot, n in said:
         key = count_key(store, unit, lot)
         row = view.register("count", key)
-        if row is not None and sign * row["difference"] < 0:
-            left = row["difference"] + sign * min(n, abs(row["difference"]))
-            changes.append(Change("count", key, {**row, "difference": left}))
+        if row is not None:
+            changes.append(Change("count", key, {**row, "difference": row["difference"] - sign * n}))
     return tuple(changes)
 
 
+def _difference(view: View, store: str, unit: str, lot: str | None) -> int:
+    row = view.register("count", count_key(store, unit, lot))
+    return 0 if row is None else int(row["difference"])
+
+
 class StockWrittenOff(EntryBase, frozen=True, kw_only=True):
-    """Goods of a fund or allocation are no more: expired, broken, lost or stolen. Two persons decide it."""
+    """Goods of a fund or allocation are no more. Two persons decide it.
+
+    `lost` is what a count found missing, and no more than that; the other reasons need no count.
+    """
 
     title: ClassVar = ("Xử lý hao hụt, hủy hàng", "Stock written off")
     two_persons: ClassVar = True
@@ -527,7 +537,7 @@ class StockWrittenOff(EntryBase, frozen=True, kw_only=True):
             Key("place", self.store),
             Key("goods", self.amount.unit),
             *(Key("lot", part.lot) for part in self.lots or ()),
-            *(Key("count", count_key(self.store, self.amount.unit, lot)) for lot in self._lots()),
+            *(Key("count", count_key(self.store, self.amount.unit, lot)) for lot, _ in self._lots()),
             *(() if self.allocation is None else (Key("allocation", self.allocation),)),
             *(() if self.fund is None else (Key("fund", self.fund),)),
         )
@@ -544,25 +554,36 @@ class StockWrittenOff(EntryBase, frozen=True, kw_only=True):
         check_place(view, self.store, self.amount.unit)
         check_parts(view, self.store, self.amount, self.lots, field="lots")
         for number, part in enumerate(self.lots or ()):
-            lot = needed(view, "lot", part.lot, Reason.NO_SUCH_LOT, field=f"lots[{number}].lot")
-            day = lot.get("expires_on")
+            row = needed(view, "lot", part.lot, Reason.NO_SUCH_LOT, field=f"lots[{number}].lot")
+            day = row.get("expires_on")
             if self.why == "expired" and (day is None or day >= self.written_off_on.isoformat()):
                 raise Rejected(Reason.MALFORMED, "this lot has not expired", field=f"lots[{number}].lot")
-        return self._missing(view)
+        if self.why == "lost":
+            for lot, minor in self._lots():
+                missing = max(-_difference(view, self.store, self.amount.unit, lot), 0)
+                if minor > missing:
+                    raise Rejected(
+                        Reason.PARTS_DIFFER, "more than a count missed", field="amount", missing_minor=missing
+                    )
+        return self._missing(view, -1)
 
-    def _lots(self) -> tuple[str | None, ...]:
-        return (None,) if self.lots is None else tuple(part.lot for part in self.lots)
+    def _lots(self) -> tuple[tuple[str | None, int], ...]:
+        if self.lots is None:
+            return ((None, self.amount.minor),)
+        return tuple((part.lot, part.minor) for part in self.lots)
 
-    def _missing(self, view: View) -> tuple[Change, ...]:
-        # What expired or broke lay there when it was counted; only what is gone was missing.
-        if self.why in ("broken", "expired"):
+    def _missing(self, view: View, sign: int) -> tuple[Change, ...]:
+        if self.why != "lost":
             return ()
-        return _settled(view, self.store, self.amount.unit, self.lots, self.amount.minor, 1)
+        return _counted(view, self.store, self.amount.unit, self.lots, self.amount.minor, sign)
 
     def undone(self, view: View) -> tuple[Change, ...]:
-        if self.lots is None:
-            return ()
-        return relisted(view, self.store, self.amount.unit, (part.lot for part in self.lots))
+        lots = (part.lot for part in self.lots or ())
+        listed = () if self.lots is None else relisted(view, self.store, self.amount.unit, lots)
+        return (*self._missing(view, 1), *listed)
+
+    def redone(self, view: View) -> tuple[Change, ...]:
+        return self._missing(view, -1)
 
 
 class StockFound(EntryBase, frozen=True, kw_only=True):
@@ -603,12 +624,20 @@ class StockFound(EntryBase, frozen=True, kw_only=True):
         check_place(view, self.store, self.amount.unit)
         needed(view, "fund", self.fund, Reason.NO_SUCH_FUND, field="fund")
         check_parts(view, self.store, self.amount, self._parts(), field="lot")
-        row = view.register("count", count_key(self.store, self.amount.unit, self.lot))
-        surplus = 0 if row is None else max(row["difference"], 0)
+        surplus = max(_difference(view, self.store, self.amount.unit, self.lot), 0)
         if self.amount.minor > surplus:
             raise Rejected(Reason.PARTS_DIFFER, "more than a count found", field="amount", surplus_minor=surplus)
+        return self._taken_in(view)
+
+    def _taken_in(self, view: View) -> tuple[Change, ...]:
         listed = () if self.lot is None else relisted(view, self.store, self.amount.unit, (self.lot,))
-        return (*_settled(view, self.store, self.amount.unit, self._parts(), self.amount.minor, -1), *listed)
+        return (*_counted(view, self.store, self.amount.unit, self._parts(), self.amount.minor, 1), *listed)
+
+    def undone(self, view: View) -> tuple[Change, ...]:
+        return _counted(view, self.store, self.amount.unit, self._parts(), self.amount.minor, -1)
+
+    def redone(self, view: View) -> tuple[Change, ...]:
+        return self._taken_in(view)
 
 
 class DemandListed(EntryBase, frozen=True, kw_only=True):

@@ -95,6 +95,16 @@ def say(world: World, kind: str, **changed: Any) -> Recorded:
     return world.say(**asked(kind, **changed))
 
 
+def two(world: World, kind: str, **changed: Any) -> Recorded:
+    """Two persons decide it: ke-toan proposes, chu-tk approves."""
+    draft = asked(kind, **changed)
+    proposal = world.say("proposed", draft=draft, proposed_on=DAY)
+    leaf = proposal.leaf_hash.hex()
+    approval = {"kind": "approved", "approved_on": DAY, "proposed": proposal.index, "proposed_leaf": leaf}
+    world.open.requests.submit([{"entry": approval}], "chu-tk")
+    return world.say(**draft, proposal=leaf)
+
+
 def list_goods(world: World) -> None:
     """Yoghurt, kept by lot and inspected; coats for boys of six to eight."""
     world.say(
@@ -182,7 +192,8 @@ def tell(world: World) -> None:
     hidden = {"province": "31", "detail": {"private": {"commune": MINH_TAN, "activity": "DOAM", "heads": "2"}}}
     say(world, "goods_given_directly", allocation="tt-2", scope=None, hidden=hidden)
     say(world, "stock_counted")
-    say(world, "stock_counted", items=[{"goods": COAT, "counted": 23}])
+    two(world, "stock_written_off")
+    say(world, "stock_counted", items=[{"goods": COAT, "counted": 21}])
     say(world, "stock_found")
     say(world, "demand_listed")
     works(world)
