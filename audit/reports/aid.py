@@ -261,7 +261,7 @@ def _state(row: Mapping[str, Any], number: int, due_on: date, today: date) -> st
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
+class Helped:
     """A delivery with what the vault says of it."""
 
     told: Told
@@ -297,7 +297,7 @@ def _opened(source: Source, told: Told, person: Person | None) -> dict[str, str]
     return opened
 
 
-def _given(source: Source, period: Period) -> Iterator[_Given]:
+def helped(source: Source, period: Period) -> Iterator[Helped]:
     """The deliveries of the period whose roll is kept."""
     allocations = {e.allocation: (t, e) for t, e in _allocations(source)}
     sealed_of: dict[str, dict[str, str]] = {}
@@ -324,7 +324,7 @@ def _given(source: Source, period: Period) -> Iterator[_Given]:
         commune = said.get("commune", "") if scope is None else scope.commune
         meals = said.get("meals", "")
         count = int(meals) if meals.isdecimal() else None
-        yield _Given(told, entry, children, day, activity, commune, tuple(filter(None, classes)), count)
+        yield Helped(told, entry, children, day, activity, commune, tuple(filter(None, classes)), count)
 
 
 def _allocations(source: Source) -> Iterator[tuple[Told, Allocated]]:
@@ -367,7 +367,7 @@ def eligibility(source: Source, period: Period) -> Report:
     rows = []
     eaten: dict[str, int] = {}
     plans = {t.entry.plan: (t, t.entry) for t in source.records if isinstance(t.entry, MealPlanSet)}
-    for given in _given(source, period):
+    for given in helped(source, period):
         for problem in _outside(source, given):
             rows.append(Row((given.told.index, given.day, "", "", None, problem), (given.told.index,)))
         for number in given.children:
@@ -378,7 +378,7 @@ def eligibility(source: Source, period: Period) -> Report:
             result = _fits(source, given, child, age)
             cells = (given.told.index, given.day, number, " ".join(given.classes), age, result)
             rows.append(Row(cells, (given.told.index, *(() if child is None else (child.index,)))))
-    for given in _given(source, Period(date.min, period.to_on)):
+    for given in helped(source, Period(date.min, period.to_on)):
         plan_of = _sealed_plan(source, given, plans)
         if plan_of is None or given.meals is None:
             continue
@@ -399,7 +399,7 @@ def _version_on(versions: list[Child], before: int) -> Child:
     return next((child for child in reversed(versions) if child.index < before), versions[0])
 
 
-def _fits(source: Source, given: _Given, child: Child | None, age: int | None) -> str:
+def _fits(source: Source, given: Helped, child: Child | None, age: int | None) -> str:
     if child is None:
         return "chưa có trong hồ sơ — not in the register"
     if not given.classes:
@@ -418,7 +418,7 @@ def _fits(source: Source, given: _Given, child: Child | None, age: int | None) -
     return "ngoài độ tuổi — outside the ages of the class"
 
 
-def _outside(source: Source, given: _Given) -> Iterator[str]:
+def _outside(source: Source, given: Helped) -> Iterator[str]:
     """What is sealed, against what the fund and the programme allow."""
     if given.entry.hidden is None:
         return
@@ -437,7 +437,7 @@ def _outside(source: Source, given: _Given) -> Iterator[str]:
 
 
 def _sealed_plan(
-    source: Source, given: _Given, plans: Mapping[str, tuple[Told, MealPlanSet]]
+    source: Source, given: Helped, plans: Mapping[str, tuple[Told, MealPlanSet]]
 ) -> tuple[str, int, int] | None:
     """(plan, pupils × days, record) of the sealed meal plan that a delivery names in the vault."""
     said = _opened(source, given.told, given.entry.roll)
@@ -467,8 +467,8 @@ def duplicates(source: Source, period: Period, *, days: str = "30") -> Report:
         Column("days", "cách nhau (ngày)", "days apart", "count"),
     )
     early = Period(period.from_on - within, period.to_on)
-    helped: dict[tuple[str, str], list[_Given]] = {}
-    for given in _given(source, early):
+    helped: dict[tuple[str, str], list[Helped]] = {}
+    for given in helped(source, early):
         for number in dict.fromkeys(given.children):
             helped.setdefault((number, given.activity), []).append(given)
     rows = []
@@ -528,7 +528,7 @@ def children_open(source: Source, period: Period) -> Report:
     cells: dict[str, dict[str, set[str]]] = {}
     records: dict[str, set[int]] = {}
     communes = source.rows("commune")
-    for given in _given(source, period):
+    for given in helped(source, period):
         hidden: HiddenScope | None = given.entry.hidden
         known = communes.get(given.commune)
         province = hidden.province if hidden is not None else "" if known is None else str(known["province"])

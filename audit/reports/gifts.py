@@ -454,11 +454,11 @@ class _Donor:
     aliases: int = 0
 
 
-def _donors(source: Source) -> dict[str, _Donor]:
+def donors_of(source: Source) -> dict[str, _Donor]:
     """Every donor by a key of their own; a person without any private value is a donor of their own record."""
     rows = source.rows("donor")
     tags: dict[str, str] = {}
-    acts = [(act, _subject(source, act)) for act in _acts(source)]
+    acts = [(act, subject_of(source, act)) for act in _acts(source)]
     for act, subject in acts:
         if act.what == "registered":
             tags.setdefault(subject, act.person.tag)
@@ -477,7 +477,7 @@ def _donors(source: Source) -> dict[str, _Donor]:
     return found
 
 
-def _subject(source: Source, act: _Act) -> str:
+def subject_of(source: Source, act: _Act) -> str:
     return source.subject(act.told.index, act.person.tag) or f"record {act.told.index}/{act.person.tag}"
 
 
@@ -524,7 +524,7 @@ def donors(source: Source, period: Period, *, kind: str = "") -> Report:
     left = {one.made.index: max(one.promised_minor - one.kept_minor, 0) for one in standings(source) if not one.ended}
     consent = source.rows("consent")
     rows = []
-    everybody = _donors(source)
+    everybody = donors_of(source)
     for donor in everybody.values():
         acts = [act for act in donor.acts if act.told.day <= period.to_on]
         said = donor.registered
@@ -546,7 +546,7 @@ def donors(source: Source, period: Period, *, kind: str = "") -> Report:
                 sum(act.minor for act in gifts if act.told.day < period.from_on),
                 sum(left.get(act.told.index, 0) for act in acts if act.what == "pledge" and act.unit == unit),
                 "" if said is None else ", ".join(said.support_forms or ()),
-                "" if _may_publish(said, consent) else "ẩn danh",
+                "" if may_publish(said, consent) else "ẩn danh",
                 max(days, default=None),
             )
             rows.append(Row(cells, tuple(sorted({act.told.index for act in acts}))))
@@ -557,7 +557,7 @@ def donors(source: Source, period: Period, *, kind: str = "") -> Report:
     return finished("donors", source, period, columns, rows, totals_of(columns, rows), notes)
 
 
-def _may_publish(said: DonorRegistered | None, consent: Mapping[str, Mapping[str, Any]]) -> bool:
+def may_publish(said: DonorRegistered | None, consent: Mapping[str, Mapping[str, Any]]) -> bool:
     if said is None or said.donor_kind == "anonymous":
         return False
     row = consent.get(said.donor.tag)
@@ -601,7 +601,7 @@ def donor(source: Source, period: Period, *, record: str = "") -> Report:
         Column("promised_minor", "đã hứa", "promised", "money", total=True),
         Column("credit_minor", "công vận động, không cộng", "credits, not added", "money"),
     )
-    for one in _donors(source).values():
+    for one in donors_of(source).values():
         if any([act.person.tag] == tag for act in one.acts):
             break
     else:
@@ -628,7 +628,7 @@ def donor(source: Source, period: Period, *, record: str = "") -> Report:
         notes.append(f"Loại — kind: {_KINDS[said.donor_kind]}")
         if said.support_forms:
             notes.append("Hình thức phù hợp — chosen forms of support: " + ", ".join(said.support_forms))
-        if not _may_publish(said, source.rows("consent")):
+        if not may_publish(said, source.rows("consent")):
             notes.append("Không công khai tên — the name is not published")
     if one.aliases:
         notes.append(f"Gộp {one.aliases} lần đăng ký — aliases")
