@@ -1,53 +1,43 @@
 """The children's register: who they are, version by version. It lies in the vault; records hold commitments only.
 
-A child is known by its number (mã trẻ). What is sealed of one, by field:
+A child is known by its number (mã trẻ). `COLUMNS` are the fields sealed of one and the headings of a list. Classes
+stand with the days they are valid: `HN-01 2026-01-01..2026-12-31; KK-01 2026-01-01..`. Gender is never guessed.
 
-| field | heading in a file | written as |
-|---|---|---|
-| `number` | mã trẻ | the number, unique |
-| `name` | họ tên | text |
-| `born_on` | ngày sinh | `2019-03-31`; a file may say 31/03/2019 |
-| `gender` | giới | `nam` or `nữ`; never guessed |
-| `classes` | nhóm | `HN-01 2026-01-01..2026-12-31; KK-01 2026-01-01..`: codes with the days they are valid |
-| `commune` `school` `circumstance` `need` `guardian` | xã, trường, hoàn cảnh, nhu cầu, người giám hộ | text |
-
-`load` takes a CSV or XLSX file whole or not at all; an empty cell leaves what is known. Opening the register is for
+`load` takes a CSV or XLSX list whole or not at all; an empty cell leaves what is known. Opening the register is for
 officers, as search is.
 """
 
-import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Final
 
 from ledger.entries.base import Person
 from ledger.entries.children import ChildRegistered
 from ledger.home import OpenBook
+from ledger.load.columns import Column, Fault, Line, read_lines
+from ledger.load.lists import Asked, record_all
 from ledger.record import decode
-from ledger.refusals import Reason, Rejected
-from ledger.requests import MAX_GROUP, open_person
-from ledger.statements.grid import Row
+from ledger.refusals import Reason
+from ledger.requests import open_person
+from ledger.statements.csv_banks import file_sha256
 from ledger.statements.sheet import sheet_rows
 from ledger.store import read
 from ledger.store.engine import reading
-from ledger.text import clean, fold
 
-FIELDS: Final = {
-    "number": "mã trẻ",
-    "name": "họ tên",
-    "born_on": "ngày sinh",
-    "gender": "giới",
-    "classes": "nhóm",
-    "commune": "xã",
-    "school": "trường",
-    "circumstance": "hoàn cảnh",
-    "need": "nhu cầu",
-    "guardian": "người giám hộ",
-}
-"""Field → its heading in a file."""
-GENDERS: Final = ("nam", "nữ")
+COLUMNS: Final = (
+    Column("number", "Mã trẻ", "Number", needed=True),
+    Column("name", "Họ tên", "Name"),
+    Column("born_on", "Ngày sinh", "Born on", "day"),
+    Column("gender", "Giới", "Gender", "choice", words={"nam": "nam", "nữ": "nữ"}),
+    Column("classes", "Nhóm", "Classes"),
+    Column("commune", "Xã", "Commune"),
+    Column("school", "Trường", "School"),
+    Column("circumstance", "Hoàn cảnh", "Circumstance"),
+    Column("need", "Nhu cầu", "Need"),
+    Column("guardian", "Người giám hộ", "Guardian"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,121 +126,61 @@ def registered(book: OpenBook) -> dict[str, list[Child]]:
     return found
 
 
-@dataclass(slots=True)
-class Loaded:
-    """What a file holds, row by row. Nothing of it was recorded when `refused` is not empty."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a list says of the register. Nothing of it was recorded when there are faults."""
 
-    new: int = 0
-    changed: int = 0
-    same: int = 0
-    refused: list[tuple[int, str, str]] = field(default_factory=list)
-    """(row, heading, why); never what the cell says."""
-    indices: list[int] = field(default_factory=list)
+    new: int
+    changed: int
+    same: int
+    indices: tuple[int, ...]
+    faults: tuple[Fault, ...]
+    """By row and column; never what stands in the cell."""
 
 
-def load(book: OpenBook, path: Path, *, by: str, on: date, dry_run: bool = False) -> Loaded:
-    """Registers what a file says that the register does not; whole or not at all.
+def load(book: OpenBook, path: Path, *, by: str, on: date, check: bool = False) -> Change:
+    """Registers what a list says that the register does not; whole or not at all, nothing with `check`.
 
-    Raises Rejected(HEADER_UNKNOWN and what reading a table raises).
+    Raises Rejected for a file that cannot be read as such a list.
     """
-    source = hashlib.sha256(path.read_bytes()).hexdigest()
-    rows = iter(sheet_rows(path))
-    columns = _columns(rows)
-    known = registered(book)
-    loaded = Loaded()
-    requests: list[dict[str, object]] = []
+    lines, faults = read_lines(sheet_rows(path), COLUMNS)
+    known = {number: versions[-1] for number, versions in registered(book).items()}
+    source = file_sha256(path)
+    asked: list[Asked] = []
     seen: set[str] = set()
-    for row in rows:
-        if not row.filled:
-            continue
-        try:
-            values = _values(row, columns)
-            if values["number"] in seen:
-                raise _Refused("number", "đã có ở dòng trên — twice in the file")
-            seen.add(values["number"])
-        except _Refused as refused:
-            loaded.refused.append((row.number, FIELDS[refused.field], refused.why))
-            continue
-        version = known.get(values["number"], [None])[-1]
-        changed = values if version is None else {k: v for k, v in values.items() if version.values.get(k) != v}
+    new = 0
+    for line in lines:
+        number = str(line.values["number"])
+        faults += _faults(line, repeated=number in seen)
+        seen.add(number)
+        before = known.get(number)
+        said = {} if before is None else before.values
+        changed = {name: value for name, value in line.values.items() if said.get(name) != value}
         if not changed:
-            loaded.same += 1
             continue
-        child: dict[str, object] = {"private": changed}
-        if version is None:
-            loaded.new += 1
-        else:
-            child["same_as"] = version.index
-            loaded.changed += 1
-        entry = {
-            "kind": "child_registered",
-            "child": child,
-            "registered_on": on.isoformat(),
-            "source": source,
-        }
-        requests.append({"entry": entry, "reference": f"children-{source[:32]}-{row.number}"})
-    if loaded.refused or dry_run:
-        return loaded
-    for start in range(0, len(requests), MAX_GROUP):
-        recorded = book.requests.submit(requests[start : start + MAX_GROUP], by)
-        loaded.indices += [one.index for one in recorded]
-    return loaded
+        new += before is None
+        child = {"private": changed} | ({} if before is None else {"same_as": before.index})
+        entry = {"kind": "child_registered", "child": child, "registered_on": on.isoformat(), "source": source}
+        asked.append(Asked(entry, (line.row,)))
+    loaded = record_all(book, "children", asked, by=by, check=check or bool(faults))
+    same = len(lines) - len(asked)
+    return Change(new, len(asked) - new, same, tuple(loaded.indices), (*faults, *loaded.faults))
 
 
-class _Refused(Exception):
-    def __init__(self, field: str, why: str) -> None:
-        super().__init__(why)
-        self.field, self.why = field, why
-
-
-def _columns(rows: Iterable[Row]) -> dict[str, int]:
-    """Field → its column, from the first row that has the number's heading."""
-    headings = {fold(name): key for key, title in FIELDS.items() for name in (key, title)}
-    for row in rows:
-        found = {headings[name]: at for at in row.filled if (name := fold(row.text(at))) in headings}
-        if "number" in found:
-            unknown = [at for at in row.filled if fold(row.text(at)) not in headings]
-            if unknown:
-                raise Rejected(Reason.HEADER_UNKNOWN, "a column that the register does not have", column=unknown[0] + 1)
-            return found
-    raise Rejected(Reason.HEADER_UNKNOWN, "no row has the heading «mã trẻ»")
-
-
-def _values(row: Row, columns: Mapping[str, int]) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for name, at in columns.items():
-        cell = row.cells[at] if at < len(row.cells) else ""
-        text = (
-            (cell.date() if isinstance(cell, datetime) else cell).isoformat() if isinstance(cell, date) else str(cell)
-        )
-        try:
-            text = clean(text, field=name).strip()
-        except Rejected as refused:
-            raise _Refused(name, refused.message) from None
-        if not text:
-            continue
-        if name == "born_on":
-            born = _day(text)
-            if born is None:
-                raise _Refused(name, "không phải ngày — not a day")
-            text = born.isoformat()
-        elif name == "gender" and text.casefold() not in GENDERS:
-            raise _Refused(name, "nam hoặc nữ — nam or nữ")
-        elif name == "classes":
-            try:
-                spans(text)
-            except ValueError:
-                raise _Refused(name, "MÃ TỪ-NGÀY..ĐẾN-NGÀY; … — CODE FROM..TO; …") from None
-        values[name] = text.casefold() if name == "gender" else text
-    if "number" not in values or any(mark in values["number"] for mark in " ,;"):
-        raise _Refused("number", "thiếu, hoặc có dấu cách — missing, or with a space")
-    return values
+def _faults(line: Line, *, repeated: bool) -> Iterator[Fault]:
+    if repeated:
+        yield Fault(line.row, COLUMNS[0].heading, Reason.ROW_MALFORMED, "stands in a row above already")
+    if any(mark in line.values["number"] for mark in " ,;"):
+        yield Fault(line.row, COLUMNS[0].heading, Reason.ROW_MALFORMED, "a number has no space, comma or semicolon")
+    try:
+        spans(line.values.get("classes", ""))
+    except ValueError:
+        column = next(column for column in COLUMNS if column.name == "classes")
+        yield Fault(line.row, column.heading, Reason.ROW_MALFORMED, "CODE FROM..TO; CODE FROM..")
 
 
 def _day(text: str) -> date | None:
-    for form in ("%Y-%m-%d", "%d/%m/%Y"):
-        try:
-            return datetime.strptime(text.strip(), form).date()
-        except ValueError:
-            continue
-    return None
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        return None

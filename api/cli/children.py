@@ -11,24 +11,26 @@ from api.cli.session import FINDINGS, Answer, Session
 def load(
     session: Session,
     file: Annotated[Path, typer.Argument(help="Danh sách trẻ em, CSV hoặc XLSX — list of children")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Chỉ xem, không ghi — look only")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Chỉ kiểm tra từng dòng, không ghi gì — record nothing")
+    ] = False,
 ) -> Answer:
     """Nhập danh sách trẻ em vào két: trọn tệp hoặc không gì cả — children into the vault, all rows or none."""
     from ledger.children import load as take
 
-    loaded = take(session.opened, file, by=session.actor, on=session.today, dry_run=dry_run)
+    loaded = take(session.opened, file, by=session.actor, on=session.today, check=check)
     document = {
         "new": loaded.new,
         "changed": loaded.changed,
         "same": loaded.same,
         "recorded": len(loaded.indices),
-        "refused": [{"row": row, "column": column, "why": why} for row, column, why in loaded.refused],
+        "faults": [{"row": f.row, "column": f.column, "reason": f.reason, "message": f.message} for f in loaded.faults],
     }
     lines = [f"mới / new {loaded.new}, thay đổi / changed {loaded.changed}, như cũ / same {loaded.same}"]
-    if loaded.refused:
+    if loaded.faults:
         lines.append("Có dòng sai: chưa ghi gì — rows are wrong: nothing was recorded")
-        rows = [[str(row), column, why] for row, column, why in loaded.refused]
-        return Answer(document, lines, (("dòng / row", "cột / column", "vì sao / why"), rows), code=FINDINGS)
+        rows = [[str(f.row), f.column, f.reason, f.message] for f in loaded.faults]
+        return Answer(document, lines, (("dòng / row", "cột / column", "lý do / reason", ""), rows), code=FINDINGS)
     answer = Answer(document, lines)
     return session.signed(answer) if loaded.indices else answer
 
@@ -48,7 +50,7 @@ _SHOWN = ("name", "born_on", "commune", "classes")
 
 def show(session: Session, number: Annotated[str, typer.Argument(help="Mã trẻ — the child's number")]) -> Answer:
     """Một trẻ: mọi lần thay đổi và nguồn của nó — one child: every version and where it came from."""
-    from ledger.children import FIELDS, registered
+    from ledger.children import COLUMNS, registered
     from ledger.refusals import Reason, Rejected
 
     versions = registered(session.opened).get(number)
@@ -58,13 +60,14 @@ def show(session: Session, number: Annotated[str, typer.Argument(help="Mã trẻ
         {"index": v.index, "registered_on": v.registered_on.isoformat(), "source": v.source, "values": dict(v.values)}
         for v in versions
     ]
+    names = {column.name: column.heading for column in COLUMNS}
     rows = []
     before: dict[str, str] = {}
     for version in versions:
         for name, value in sorted(version.values.items()):
             if before.get(name) != value:
                 day = version.registered_on.isoformat()
-                rows.append([str(version.index), day, FIELDS.get(name, name), value, version.source[:12]])
+                rows.append([str(version.index), day, names.get(name, name), value, version.source[:12]])
         before = dict(version.values)
     heads = ("bản ghi / record", "ngày / day", "mục / field", "là / is", "nguồn / source")
     return Answer({"number": number, "versions": told}, (), (heads, rows))
