@@ -17,8 +17,9 @@ What a record puts into a form is in `vouchers`.
 import functools
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib import resources
 from typing import Literal
@@ -338,21 +339,32 @@ class _Setter:
         return Columns(cells, gutter=6)
 
 
-def _cleaned(filled: Filled) -> None:
-    """Raises GlyphMissing for a text that cannot be shown."""
-    texts: list[tuple[str, str]] = [
-        ("unit", filled.unit),
-        ("number", filled.number),
-        ("book", filled.book),
-        ("foot", filled.foot),
-        *filled.values.items(),
-        *((f"rows[{n}].{key}", text) for n, row in enumerate(filled.rows) for key, text in row.items()),
-        *((f"total.{key}", text) for key, text in filled.total.items()),
-        *((f"accounts[{n}]", f"{a.debit}{a.credit}{a.amount}") for n, a in enumerate(filled.accounts)),
-    ]
-    for name, text in texts:
-        if missing := missing_glyphs(text):
+def _cleaned(filled: Filled) -> Filled:
+    """The same with every text in NFC; raises GlyphMissing for one that cannot be shown."""
+
+    def text(name: str, given: str) -> str:
+        composed = unicodedata.normalize("NFC", given)
+        if missing := missing_glyphs(composed):
             raise GlyphMissing(name, missing)
+        return composed
+
+    def texts(name: str, given: Mapping[str, str]) -> dict[str, str]:
+        return {key: text(f"{name}.{key}", value) for key, value in given.items()}
+
+    return replace(
+        filled,
+        unit=text("unit", filled.unit),
+        number=text("number", filled.number),
+        book=text("book", filled.book),
+        foot=text("foot", filled.foot),
+        values=texts("values", filled.values),
+        rows=tuple(texts(f"rows[{n}]", row) for n, row in enumerate(filled.rows)),
+        total=texts("total", filled.total),
+        accounts=tuple(
+            replace(each, debit=text("accounts", each.debit), credit=text("accounts", each.credit))
+            for each in filled.accounts
+        ),
+    )
 
 
 def _footer(form: Form, filled: Filled, width: float, page: int, pages: int) -> Block:
@@ -371,7 +383,7 @@ def render_form(filled: Filled) -> bytes:
     """The paper as PDF. Raises `Rejected`: NO_SUCH_FORM, GLYPH_MISSING (a `GlyphMissing`), TOO_LARGE."""
     form = form_named(filled.form)
     with ONE_PAPER:
-        _cleaned(filled)
+        filled = _cleaned(filled)
         for scale in _SCALES:
             setter = _Setter(form, filled, scale)
             pages = setter.pages()

@@ -16,7 +16,7 @@ from certificates.forms import Account, Filled, form_named, render_form
 from certificates.issue import name_of, openings, render_paper, short_code
 from certificates.layout import long_day
 from certificates.typeset import spelled_out
-from certificates.words import amount_in_words, amount_line, format_number, format_quantity
+from certificates.words import amount_in_words, amount_line, format_number
 from ledger.accounts import code, root
 from ledger.book import Recorded
 from ledger.days import day_of
@@ -99,17 +99,20 @@ def money(minor: int, unit: str) -> str:
     """An amount in figures: `1.500.000 ₫`, `1.200,50 USD`."""
     if unit == "VND":
         return f"{format_number(minor)} ₫"
-    return format_quantity(minor, unit, decimals=minor_digits(unit))
+    whole, part = divmod(minor, 10 ** minor_digits(unit))
+    decimals = f",{part:0{minor_digits(unit)}d}" if minor_digits(unit) else ""
+    return f"{format_number(whole)}{decimals} {unit}"
 
 
 def money_words(minor: int, unit: str) -> str:
-    """The same in words; of a foreign currency the whole first, then the parts of a hundred."""
+    """The same in words; decimals of a foreign currency digit by digit: «… phẩy năm không USD»."""
     if unit == "VND":
         return amount_line(minor)
     whole, part = divmod(minor, 10 ** minor_digits(unit))
     said = amount_in_words(whole)
-    rest = f" và {amount_in_words(part)} phần {'nghìn' if minor_digits(unit) == 3 else 'trăm'}" if part else ""
-    return f"{said[0].upper()}{said[1:]}{rest} {unit}"
+    digits = f"{part:0{minor_digits(unit)}d}" if part else ""
+    after = " phẩy " + " ".join(amount_in_words(int(digit)) for digit in digits) if digits else ""
+    return f"{said[0].upper()}{said[1:]}{after} {unit}"
 
 
 def fill(
