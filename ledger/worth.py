@@ -254,7 +254,7 @@ class Worth:
     def _back(self, index: int, moved: Moved) -> None:
         """The very pieces go back where they came from; those that lie elsewhere by now are replaced from here."""
         goods, here = moved.goods, moved.destination
-        found = [at for span in moved.spans for at in self._where(goods, span)]
+        found = [at for span in moved.spans for at in self._where(goods, span) if GONE not in at or here == GONE]
         out = [part for _, part in found]
         for spot, part in found:
             if spot == here:
@@ -263,7 +263,7 @@ class Worth:
             if spot != here:
                 self._replaced(spot, part, self._take(index, here, goods, part.pieces))
         missing = sum(span.pieces for span in moved.spans) - sum(part.pieces for part in out)
-        # Owed pieces whose place others took meanwhile are no more: as many go back from here.
+        # Pieces whose place others took meanwhile are no more here: as many others go back.
         if missing:
             out += self._take(index, here, goods, missing)
         self._put(index, here, moved.source, goods, out)

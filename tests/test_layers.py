@@ -18,7 +18,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("ledger", "audit", "certificates", "api")
 
-PURE = "money days accounts registers places text refusals entries record replay tracing balances catalogue_data clocks"
+PURE = (
+    "money days accounts registers places text refusals entries record replay "
+    "tracing worth balances catalogue_data clocks"
+)
 VERIFIER = (
     "findings verify sources saved fork consolidate "
     "checks_log checks_fold checks_keys checks_witness checks_complete checks_bundle checks_open"
