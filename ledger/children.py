@@ -61,7 +61,7 @@ class Child:
     """The record of this version."""
     registered_on: date
     source: str
-    """SHA-256 of the list or paper it was taken from."""
+    """SHA-256 of the list it was taken from, where the vault has it; else what the record says."""
     values: Mapping[str, str]
     """Everything sealed, by field."""
 
@@ -106,7 +106,9 @@ def children_of(texts: Mapping[str, str] | None) -> tuple[str, ...]:
 def child_of(entry: ChildRegistered, index: int, values: Mapping[str, str]) -> Child | None:
     """A version from a record's opened values; None once they are erased."""
     number = values.get("number")
-    return None if number is None else Child(number, index, entry.registered_on, entry.source, values)
+    if number is None:
+        return None
+    return Child(number, index, entry.registered_on, values.get("source", entry.source), values)
 
 
 def registered(book: OpenBook) -> dict[str, list[Child]]:
@@ -146,6 +148,8 @@ def load(book: OpenBook, path: Path, *, by: str, on: date, check: bool = False) 
     lines, faults = read_lines(sheet_rows(path), COLUMNS)
     known = {number: versions[-1] for number, versions in registered(book).items()}
     source = file_sha256(path)
+    # A plain hash of a short list could be guessed from; the record's is keyed, the plain one lies in the vault.
+    keyed = book.keys.request_mac(book.code, bytes.fromhex(source)).hex()
     asked: list[Asked] = []
     seen: set[str] = set()
     new = 0
@@ -159,8 +163,8 @@ def load(book: OpenBook, path: Path, *, by: str, on: date, check: bool = False) 
         if not changed:
             continue
         new += before is None
-        child = {"private": changed} | ({} if before is None else {"same_as": before.index})
-        entry = {"kind": "child_registered", "child": child, "registered_on": on.isoformat(), "source": source}
+        child = {"private": {**changed, "source": source}} | ({} if before is None else {"same_as": before.index})
+        entry = {"kind": "child_registered", "child": child, "registered_on": on.isoformat(), "source": keyed}
         asked.append(Asked(entry, (line.row,)))
     loaded = record_all(book, "children", asked, by=by, check=check or bool(faults))
     same = len(lines) - len(asked)

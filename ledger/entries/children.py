@@ -21,7 +21,7 @@ class ChildRegistered(EntryBase, frozen=True, kw_only=True):
     child: Person
     registered_on: date
     source: Sha256
-    """Of the list or paper that it was taken from."""
+    """Of the paper that it was taken from; of a loaded list a keyed hash, since a short list could be guessed."""
 
     def changes(self, view: View) -> tuple[Change, ...]:
         # Where the versions stand; who they are of, only the vault tells.

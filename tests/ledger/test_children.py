@@ -47,7 +47,8 @@ def test_a_list_is_loaded_and_each_change_says_its_source(world: World, tmp_path
     before, now = registered(world.open)["TE0002"]
     assert (before.values["commune"], now.values["commune"]) == ("Lại Xuân", "Minh Tân")
     assert (before.source, now.source) == tuple(hashlib.sha256(p.read_bytes()).hexdigest() for p in (first, moved))
-    assert {**before.values, "commune": "Minh Tân"} == now.values
+    assert {**before.values, "commune": "Minh Tân", "source": now.source} == now.values
+    assert before.source not in b"".join(bodies(world)).decode()
     assert (now.born_on, now.values["gender"], now.registered_on) == (date(2021, 3, 31), "nữ", TODAY)
     assert [span.code for span in now.classes] == ["HCN-01", "MN-01"]
     assert date(2026, 7, 1) not in now.classes[1]
