@@ -167,6 +167,36 @@ _SCHEMAS: dict[str, Any] = {
             "ended_by": {"type": ["integer", "null"], "description": "The record that ended it."},
         }
     ),
+    "Place": _object({"index": _INDEX, "leaf_hash": _HASH, "repeated": {"type": "boolean"}}),
+    "Refusal": {
+        **_object({"why": {"type": "string", "minLength": 1, "maxLength": 200}}),
+        "additionalProperties": False,
+    },
+    "Approval": _object({"approval": _ref("Place"), "entry": {"anyOf": [_ref("Place"), {"type": "null"}]}}),
+    "Declining": _object({"declined": _ref("Place")}),
+    "Deadlines": _object(
+        {
+            "today": {"type": "string", "format": "date"},
+            "deadlines": _list(
+                _object(
+                    {
+                        "due_on": {"type": "string", "format": "date"},
+                        "days_left": {"type": "integer", "description": "Negative when overdue."},
+                        "overdue": {"type": "boolean"},
+                        "sort": _TEXT,
+                        "code": _TEXT,
+                        "period": _TEXT,
+                        "what": {**_list(_TEXT), "description": "Vietnamese, English."},
+                        "record": {"type": ["integer", "null"]},
+                        "minor": {"type": ["integer", "null"]},
+                        "unit": {"type": ["string", "null"]},
+                        "source": {"type": ["string", "null"]},
+                        "verified": {"type": "boolean", "description": "Whether the figure was seen in its text."},
+                    }
+                )
+            ),
+        }
+    ),
     "Kinds": _object({"kinds": _list({"type": "object"}), "$defs": {"type": "object"}}),
     "Ready": _object({"ready": {"const": True}, "alarms": _list({"type": "object"}), "books": {"type": "object"}}),
     "Health": _object({"ok": {"const": True}, "sqlite": {"type": "object"}}),
@@ -184,6 +214,8 @@ _ANSWERS: dict[tuple[str, str], dict[int, tuple[str, dict[str, Any]]]] = {
     ("get", "/api/v1/reports"): {200: (_JSON, _ref("Reports"))},
     ("get", "/api/v1/reports/{kind}"): {200: (_JSON, _ref("Report"))},
     ("post", "/api/v1/find"): {200: (_JSON, _ref("Found"))},
+    ("post", "/api/v1/proposals/{index}/approve"): {status: (_JSON, _ref("Approval")) for status in (201, 200)},
+    ("post", "/api/v1/proposals/{index}/decline"): {status: (_JSON, _ref("Declining")) for status in (201, 200)},
     ("get", "/api/v1/proofs/{index}"): {200: ("application/octet-stream", _BYTES)},
     ("get", "/api/v1/checkpoint"): {200: ("text/plain", _TEXT)},
     ("get", "/api/v1/log/{book}/checkpoint"): {200: ("text/plain", _TEXT)},
@@ -193,16 +225,18 @@ _ANSWERS: dict[tuple[str, str], dict[int, tuple[str, dict[str, Any]]]] = {
     ("get", "/api/v1/certificates/{paper}/{year}/{number}"): {200: (_JSON, _ref("PaperState"))},
     ("get", "/verify.html"): {200: ("text/html", _TEXT)},
     ("get", "/verify.py"): {200: ("text/plain", _TEXT)},
+    ("get", "/api/v1/deadlines"): {200: (_JSON, _ref("Deadlines"))},
     ("get", "/api/v1/kinds"): {200: (_JSON, _ref("Kinds"))},
     ("get", "/healthz"): {200: (_JSON, _ref("Health"))},
     ("get", "/readyz"): {200: (_JSON, _ref("Ready"))},
     ("get", "/metrics"): {200: ("text/plain", _TEXT)},
 }
 
-# What each POST takes: path → schema and examples.
+# What each POST with a body takes: path → schema and examples.
 _BODIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "/api/v1/entries": ({"anyOf": [_ref("Request"), _ref("Requests")]}, {**EXAMPLES, "many": MANY}),
     "/api/v1/find": (_ref("Wanted"), {"transfer": WANTED}),
+    "/api/v1/proposals/{index}/decline": (_ref("Refusal"), {"why": {"value": {"why": "không đúng kế hoạch"}}}),
 }
 
 _SAID = {
@@ -235,7 +269,7 @@ def _describe(method: str, path: str, operation: dict[str, Any]) -> None:
     statuses = {400, 401, 404, 405, 500, 503} | ({403, 409, 413, 415, 422} if method == "post" else {409, 422})
     responses |= {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(statuses)}
     operation["responses"] = responses
-    if method == "post":
+    if method == "post" and path in _BODIES:
         schema, examples = _BODIES[path]
         operation["requestBody"] = {
             "required": True,
