@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, select
 
 from audit.checks_log import RunningTree, TileRows
 from ledger.accounts import Posting
@@ -31,6 +31,7 @@ from ledger.rotation import log_keys
 from ledger.store import read, tables
 from ledger.store.append import SealedRow, SubjectRow
 from ledger.store.engine import reading
+from ledger.store.folded import Sums, balances_at, move
 from ledger.text import fold
 from ledger.vault.seal import Vault, VaultDamaged
 from ledger.witnesses import policy_in_force
@@ -67,8 +68,11 @@ class BalanceRow:
     minor: int
 
 
-def balances(book: AnyBook, *, at: int | None = None, on: date | None = None) -> list[BalanceRow]:
-    """Every balance, by account: as stored, or after record `at`, or by the day money moved up to and with `on`.
+def balances(
+    book: AnyBook, *, at: int | None = None, on: date | None = None, account: str | None = None
+) -> list[BalanceRow]:
+    """Every balance, by account, or those of one account: as stored, or after record `at`, or by the day money moved up
+    to and with `on`. At an index the newest mark before it and at most MARK records are read, by day every record.
 
     Raises Rejected(NO_SUCH_RECORD) for an index beyond the book, Rejected(MALFORMED) when both are given.
     """
@@ -78,34 +82,19 @@ def balances(book: AnyBook, *, at: int | None = None, on: date | None = None) ->
         if on is not None:
             sums = _balances_on(db, book.code, on)
         elif at is not None:
-            sums = _balances_at(db, book.code, at)
+            sums = _balances_at(db, book.code, at, account)
         else:
-            sums = read.all_balances(db, book.code)
+            sums = read.all_balances(db, book.code, account)
+    if account is not None:
+        sums = {key: minor for key, minor in sums.items() if key[0] == account}
     return [BalanceRow(account, unit, minor) for (account, unit), minor in sorted(sums.items())]
 
 
-_Sums = dict[tuple[str, str], int]
-
-
-def _balances_at(db: Connection, book: str, index: int) -> _Sums:
+def _balances_at(db: Connection, book: str, index: int, account: str | None) -> Sums:
     head = read.head(db, book)
     if head is None or not 0 <= index < head.size:
         raise Rejected(Reason.NO_SUCH_RECORD, field="at", index=index)
-    t = tables.postings
-    query = (
-        select(t.c.source, t.c.destination, t.c.unit, func.sum(t.c.minor))
-        .where(t.c.book == book, t.c.index <= index)
-        .group_by(t.c.source, t.c.destination, t.c.unit)
-    )
-    sums: _Sums = {}
-    for source, destination, unit, minor in db.execute(query):
-        _move(sums, source, destination, unit, int(minor))
-    return sums
-
-
-def _move(sums: _Sums, source: str, destination: str, unit: str, minor: int) -> None:
-    sums[source, unit] = sums.get((source, unit), 0) - minor
-    sums[destination, unit] = sums.get((destination, unit), 0) + minor
+    return balances_at(db, book, index + 1, account)
 
 
 _DAY_FIELDS = {name: kind.day_field for name, kind in KINDS.items()}
@@ -128,11 +117,11 @@ class _Moved(msgspec.Struct):
 _moved = msgspec.json.Decoder(_Moved)
 
 
-def _balances_on(db: Connection, book: str, day: date) -> _Sums:
+def _balances_on(db: Connection, book: str, day: date) -> Sums:
     head = read.head(db, book)
     zone = DEFAULT_ZONE if head is None else head.zone
     last = day.isoformat()
-    sums: _Sums = {}
+    sums: Sums = {}
     for row in read.record_rows(db, book):
         moved = _moved.decode(bytes(row.body))
         if not moved.postings:
@@ -142,7 +131,7 @@ def _balances_on(db: Connection, book: str, day: date) -> _Sums:
         moved_on = None if field is None else getattr(moved.entry, field)
         if (moved_on or day_of(moved.at, zone).isoformat()) <= last:
             for p in moved.postings:
-                _move(sums, p.source, p.destination, p.amount.unit, p.amount.minor)
+                move(sums, p.source, p.destination, p.amount.unit, p.amount.minor)
     return sums
 
 

@@ -1,8 +1,8 @@
 """Holds every stored row against the outcome of the replay, and the schema against this program's own.
 
 Compared is every row of class log, derived and sealed: records (leaf, reference, MAC and by it the request), heads,
-postings, balances, registers, subtrees, vault rows and subjects, and rows of books that are not kept here. Rows are
-merged with what the replay says in key order, so memory holds the state and one page.
+postings, balances, registers, subtrees, vault rows and subjects, lots and marks (rows_folded.py), and rows of books
+that are not kept here. Rows are merged with what the replay says in key order, so memory holds the state and one page.
 """
 
 import hmac
@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from audit.checks_fold import persons_of
 from audit.findings import FindingKind, Findings
+from audit.rows_folded import FoldedCheck
 from audit.stored import Row, StoredRows, Stream
 from audit.verify import Passed
 from ledger.record import BareRecord, Record
@@ -44,6 +45,7 @@ class RowCheck:
             reader.rows(tables.postings, "index number source destination unit minor", "index number")
         )
         self._values = Stream(self._with_subjects())
+        self._folded = FoldedCheck(reader, book, found)
         self._subtrees: list[Stream] = []
         self._subtree_count: list[int] = []
         self._unknown: set[int] = set()
@@ -67,6 +69,7 @@ class RowCheck:
             self._add(FindingKind.ROW_MAC_DIFFERS, "records", index, "not written by this application")
         self._observe_postings(index, record)
         self._observe_values(index, record)
+        self._folded.observe(index, leaf, record)
 
     def _observe_postings(self, index: int, record: Record | BareRecord | None) -> None:
         stored = []
@@ -200,6 +203,7 @@ class RowCheck:
         )
         for level, position in others:
             self._subtree(level, position, "too many")
+        self._folded.finish(passed.size)
         self._head(passed)
         self._balances(passed)
         self._registers(passed)

@@ -1,10 +1,12 @@
 """«Món quà của tôi đã làm được gì?» — what did my gift do, and which gifts was this made of.
 
-The book is folded from its first record to the size asked for, so the answer is the one that held at that size.
-It names records, days, activities and communes as they stand in the log; no person.
+The answer is the one that held at the size asked for. A stored book is asked for its lots as they were then
+(ledger/store/folded.py), and folds only the records that are not among them yet; `trace` folds every record from the
+first. Both are the one fold of ledger/tracing.py. An answer names records, days, activities and communes as they stand in
+the log; no person.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date
 from itertools import islice
 from typing import Any
@@ -12,12 +14,15 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from audit.queries import QueryFailed
+from ledger.accounts import code, root
 from ledger.entries.base import EntryBase
-from ledger.entries.control import Reversed
+from ledger.folding import records
 from ledger.money import Amount
 from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare
 from ledger.refusals import Reason, Rejected
 from ledger.store import read
+from ledger.store.folded import KeptLots, folded
 from ledger.tracing import RULE, Held, Part, Tracing, Used
 
 
@@ -36,10 +41,10 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     gift: int | None = None
     part: int | None = None
     source: str | None = None
-    """`gift`, `interest` or `brought`."""
+    """`gift`, `interest`, `brought` or `found`."""
     amount: Amount | None = None
     fund: str | None = None
-    """None also when a batch is for several funds and no part was named."""
+    """None also when a batch is for several funds and no part was named, or what was given went straight to its use."""
     parts: int = 0
     """How many envelopes or gifts the record holds; 0 for a single gift."""
     uses: tuple[Used, ...] = ()
@@ -62,30 +67,47 @@ def trace(bodies: Iterable[bytes], index: int, at: int | None = None, part: int 
     """
     tracing = Tracing()
     asked: Record | BareRecord | None = None
-    reversals: dict[int, int] = {}
-    for record in _records(islice(bodies, None if at is None else max(at, 0))):
-        entry = record.entry if isinstance(record, Record) else None
-        tracing.apply(record.index, entry, record.postings)
+    for body in islice(bodies, None if at is None else max(at, 0)):
+        record = _record(body)
+        tracing.apply(record.index, _entry(record), record.postings)
         if record.index == index:
             asked = record
-        if isinstance(entry, Reversed):
-            reversals[entry.reversed] = record.index
     if asked is None:
         raise Rejected(Reason.NO_SUCH_RECORD, index=index)
-    return answer(tracing, asked, reversed_by=reversals.get(index), part=part)
+    return answer(tracing, asked, part=part)
 
 
 def trace_stored(db: Connection, book: str, index: int, at: int | None = None, part: int | None = None) -> Trace:
-    """The same from the records of a database."""
-    return trace((bytes(row.body) for row in read.record_rows(db, book, 0, at)), index, at, part)
+    """The same from a database: lots as they are kept, and the records since. `db` is one snapshot.
+
+    Raises also QueryFailed when what is kept does not fit together.
+    """
+    head = read.head(db, book)
+    size = 0 if head is None else head.size if at is None else min(max(at, 0), head.size)
+    body = read.body(db, book, index) if 0 <= index < size else None
+    if body is None:
+        raise Rejected(Reason.NO_SUCH_RECORD, index=index)
+    try:
+        return answer(stored_tracing(db, book, size), _record(body), part=part)
+    except (LookupError, ValueError, AssertionError) as error:
+        raise QueryFailed(f"the lots that are kept do not fit together: {error!r}") from error
 
 
-def answer(
-    tracing: Tracing, asked: Record | BareRecord, *, reversed_by: int | None = None, part: int | None = None
-) -> Trace:
+def stored_tracing(db: Connection, book: str, size: int) -> Tracing:
+    """The fold of the first `size` records of a database, read as far as it is asked."""
+    done = folded(db, book)
+    upto = min(done.size, size)
+    tracing = Tracing(KeptLots(db, book, done, upto) if upto else None)
+    for _, record in records(read.record_rows(db, book, upto, size)):
+        tracing.apply(record.index, _entry(record), record.postings)
+    return tracing
+
+
+def answer(tracing: Tracing, asked: Record | BareRecord, *, part: int | None = None) -> Trace:
     """The answer of a fold that the caller has at hand; `asked` is one of the records folded."""
     index = asked.index
-    entry: EntryBase | None = asked.entry if isinstance(asked, Record) else None
+    entry = _entry(asked)
+    reversed_by = tracing.reversed_by(index)
     kind = "unknown" if entry is None else entry.kind
     on = None if entry is None else entry.money_day()
     lots = tracing.gift_lots(index, part)
@@ -100,17 +122,18 @@ def answer(
             reversed_by=reversed_by,
             made_of=tracing.made_of(index),
         )
-    funds = {lot.account.removeprefix("fund:") for lot in lots}
+    funds = {code(lot.account) if root(lot.account) == "fund" else None for lot in lots}
     return Trace(
         index=index,
         kind=kind,
         size=tracing.size,
         on=on if part is None else lots[0].key[0],
+        rule=tracing.rule(index),
         gift=index,
         part=part,
         source=lots[0].source,
         amount=Amount(sum(lot.minor for lot in lots), lots[0].unit),
-        fund=min(funds) if len(funds) == 1 else None,
+        fund=funds.pop() if len(funds) == 1 else None,
         parts=sum(lot.part is not None for lot in tracing.gift_lots(index)),
         uses=tracing.uses_of(index, part),
         held=tracing.where_is(index, part),
@@ -120,11 +143,14 @@ def answer(
     )
 
 
-def _records(bodies: Iterable[bytes]) -> Iterator[Record | BareRecord]:
-    for body in bodies:
-        try:
-            yield decode(body)
-        except RecordMalformed as error:
-            if error.reason != "UNKNOWN_KIND":
-                raise
-            yield decode_bare(body)
+def _entry(record: Record | BareRecord) -> EntryBase | None:
+    return record.entry if isinstance(record, Record) else None
+
+
+def _record(body: bytes) -> Record | BareRecord:
+    try:
+        return decode(body)
+    except RecordMalformed as error:
+        if error.reason != "UNKNOWN_KIND":
+            raise
+        return decode_bare(body)

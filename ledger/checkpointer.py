@@ -3,14 +3,18 @@
 The order is the safety argument. Records are read back from the database and hashed again, so what is
 signed is what is stored. The signer's memory is durable before the signature exists; the signature is
 kept in the database last. A crash anywhere between is met by signing the same (size, root) again.
+
+Afterwards lots and marks are kept up with the book (folding.py): nothing signed depends on them.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from sqlalchemy import Engine
 
+from ledger.folding import catch_up
 from ledger.log.checkpoint import Checkpoint, open_checkpoint
 from ledger.log.merkle import Frontier, leaf_hash
 from ledger.log.note import NoteRejected, SigningKey
@@ -18,7 +22,7 @@ from ledger.record import RecordMalformed, decode_bare
 from ledger.signing import FileSigner, Signer, SignerRefused, SignerState
 from ledger.store import read
 from ledger.store.append import keep_checkpoint
-from ledger.store.engine import reading, writing
+from ledger.store.engine import CommitUnknown, StoreUnavailable, reading, writing
 from ledger.vault.keys import VaultKeys
 
 KEY_REPLACED = "key_replaced"
@@ -55,6 +59,9 @@ class Checkpointer:
                 keep_checkpoint(db, self._book, after.size, note.decode())
                 # Where a key was just replaced, the one kept has the old key's line as well.
                 kept = read.checkpoint_at(db, self._book, after.size)
+        # What is left undone is folded when it is asked for, and kept up by the next run.
+        with suppress(StoreUnavailable, CommitUnknown, RecordMalformed):
+            catch_up(self._engine, self._book)
         return Checkpoint(after.origin, after.size, after.root), (kept or note.decode()).encode()
 
     def check(self, state: SignerState) -> None:

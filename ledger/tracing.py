@@ -118,7 +118,8 @@ _SOURCES = {"donors": "gift", "interest": "interest", "brought": "brought", "fou
 _ORDER = {"fund": 0, "allocated": 1, "ordered": 2, "handed": 3, "shortfall": 4}
 _GOODS_RANK, _USE_RANK = 6, 7
 # A lot's number is its record's index and its own number among those of the record.
-_PER_RECORD = 20
+PER_RECORD = 20
+"""Bits of a lot's number that count within its record."""
 _PAGE = 64
 
 _Key = tuple[date, int]
@@ -213,7 +214,7 @@ class Lot:
     @property
     def index(self) -> int:
         """The record that brought it in."""
-        return self.id >> _PER_RECORD
+        return self.id >> PER_RECORD
 
     @property
     def key(self) -> _Key:
@@ -931,7 +932,7 @@ class Tracing:
 
     def _lot(self, source: str, part: int | None, unit: str, minor: int, day: date, account: str, number: int) -> Lot:
         # The running number tells apart the batches of one invoice, and a batch from a gift.
-        lot = Lot(self._index << _PER_RECORD | self._new_lots, day, part, number, source, unit, minor, account)
+        lot = Lot(self._index << PER_RECORD | self._new_lots, day, part, number, source, unit, minor, account)
         self._new_lots += 1
         self._lots[lot.id] = lot
         return lot
@@ -1096,7 +1097,7 @@ class Tracing:
     def next_order(self) -> int:
         """The place in line of what comes to a holder now."""
         self._arrivals += 1
-        return self._index << _PER_RECORD | self._arrivals
+        return self._index << PER_RECORD | self._arrivals
 
     def _say(self, what: str, key: str, value: object) -> None:
         if self._touched is not None:
@@ -1106,7 +1107,7 @@ class Tracing:
         """What the record folded last changed; only with `journal`."""
         assert self._touched is not None
         index = self._index
-        first = index << _PER_RECORD
+        first = index << PER_RECORD
         lots = [self._lots[first + number] for number in range(self._new_lots)]
         places: dict[tuple[int, str], PlaceRow] = {}
         for place in self._touched:

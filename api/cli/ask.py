@@ -106,14 +106,15 @@ def balances(
     session: Session,
     at: Annotated[int | None, typer.Option(help="Ngay sau bản ghi này — as recorded, after this index")] = None,
     on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Theo ngày tiền — by money day")] = None,
+    account: Annotated[str | None, typer.Option(help="Chỉ tài khoản này — this account only")] = None,
 ) -> Answer:
-    """Số dư các tài khoản — balances of all accounts."""
+    """Số dư các tài khoản, hoặc của một tài khoản — balances of all accounts, or of one."""
     from audit.queries import balances as ask
 
     if at is not None and on is not None:
         raise Misuse("--at hoặc --on — one of the two")
     day: date | None = None if on is None else on.date()
-    rows = ask(session.opened, at=at, on=day)
+    rows = ask(session.opened, at=at, on=day, account=account)
     shown = [[row.account, amount(row.minor, row.unit)] for row in rows if row.minor]
     document = {
         "balances": [{"account": r.account, "unit": r.unit, "minor": r.minor} for r in rows],

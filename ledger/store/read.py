@@ -76,10 +76,11 @@ def balances(db: Connection, book: str, accounts: Iterable[tuple[str, str]]) -> 
     return found
 
 
-def all_balances(db: Connection, book: str) -> dict[tuple[str, str], int]:
-    """Every balance as stored."""
+def all_balances(db: Connection, book: str, account: str | None = None) -> dict[tuple[str, str], int]:
+    """Every balance as stored, or those of one account."""
     t = tables.balances
-    rows = db.execute(select(t.c.account, t.c.unit, t.c.minor).where(t.c.book == book))
+    query = select(t.c.account, t.c.unit, t.c.minor).where(t.c.book == book)
+    rows = db.execute(query if account is None else query.where(t.c.account == account))
     return {(r.account, r.unit): r.minor for r in rows}
 
 

@@ -23,6 +23,10 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
+FOREVER = 2**53 - 1
+"""`until` of what still holds."""
+MARK = 256
+"""Balances are marked every so many records."""
 _Int = BigInteger().with_variant(Integer(), "sqlite")
 
 
@@ -35,12 +39,8 @@ class TableClass(StrEnum):
     OPERATIONAL = "operational"
 
 
-def _table(
-    name: str, table_class: TableClass, *columns: Column[object] | PrimaryKeyConstraint | Index
-) -> Table:
-    return Table(
-        name, metadata, *columns, sqlite_strict=True, sqlite_with_rowid=False, info={"class": table_class}
-    )
+def _table(name: str, table_class: TableClass, *columns: Column[object] | PrimaryKeyConstraint | Index) -> Table:
+    return Table(name, metadata, *columns, sqlite_strict=True, sqlite_with_rowid=False, info={"class": table_class})
 
 
 def _text(name: str) -> Column[object]:
@@ -163,6 +163,76 @@ registers = _table(
     _bytes("value"),
     _int("index"),
     PrimaryKeyConstraint("book", "register", "key"),
+)
+
+# How far lots and marks go: over the first `size` records, the last of which has this leaf hash, with the newest money
+# day among them. What follows is folded when it is asked for, and kept by the next checkpoint.
+folded = _table(
+    "folded",
+    TableClass.DERIVED,
+    _text("book"),
+    _int("size"),
+    _text("leaf"),
+    _text("day"),
+    PrimaryKeyConstraint("book"),
+)
+
+# What every account held after `size` records, a multiple of MARK; a row only where it moved since the mark before.
+marks = _table(
+    "marks",
+    TableClass.DERIVED,
+    _text("book"),
+    _text("account"),
+    _text("unit"),
+    _int("size"),
+    _int("minor"),
+    PrimaryKeyConstraint("book", "account", "unit", "size"),
+)
+
+# What one source brought in at once (tracing.py); `part` is -1 where there is none.
+lots = _table(
+    "lots",
+    TableClass.DERIVED,
+    _text("book"),
+    _int("lot"),
+    _text("day"),
+    _int("part"),
+    _int("number"),
+    _text("source"),
+    _text("unit"),
+    _int("minor"),
+    _text("account"),
+    PrimaryKeyConstraint("book", "lot"),
+)
+
+# So much of a lot was at a holder from the record `since` on, until the record `until`; FOREVER while it is there.
+lot_places = _table(
+    "lot_places",
+    TableClass.DERIVED,
+    _text("book"),
+    _int("lot"),
+    _text("holder"),
+    _int("since"),
+    _int("until"),
+    _int("place"),
+    _int("minor"),
+    _text("day"),
+    _text("spans"),
+    PrimaryKeyConstraint("book", "lot", "holder", "since"),
+    Index("lot_places_by_holder", "book", "holder", "until", "day", "lot"),
+)
+
+# What else the fold of lots remembers, JSON, from the record `since` on until the record `until`.
+lot_values = _table(
+    "lot_values",
+    TableClass.DERIVED,
+    _text("book"),
+    _text("what"),
+    _text("key"),
+    _int("since"),
+    _int("until"),
+    _bytes("value"),
+    PrimaryKeyConstraint("book", "what", "key", "since"),
 )
 
 # The data key of each person, wrapped by the vault's master key of an epoch.

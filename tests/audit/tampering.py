@@ -33,7 +33,8 @@ from tests.audit.witnessing import LINES, checkpoint_and_witness
 from tests.ledger.saying import first_year
 from tests.worlds import START, TODAY, World, vnd
 
-DERIVED = ("records", "postings", "subtrees", "balances", "registers", "heads")
+FOLDED = ("folded", "marks", "lots", "lot_places", "lot_values")
+DERIVED = ("records", "postings", "subtrees", "balances", "registers", "heads", *FOLDED)
 
 
 def eventful(world: World, *, gifts: int = 220) -> None:

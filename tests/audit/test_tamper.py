@@ -93,6 +93,16 @@ def _places(table: str, row: dict[str, Any]) -> set[object]:
             return {f"{row['level']}/{row['position']}"}
         case "balances":
             return {row["account"]}
+        case "folded":
+            return {row["book"]}
+        case "marks":
+            return {row["account"]}
+        case "lots":
+            return {str(row["lot"])}
+        case "lot_places":
+            return {f"{row['lot']}/{row['holder']}"}
+        case "lot_values":
+            return {f"{row['what']}/{row['key']}"}
         case "registers":
             return {f"{row['register']}/{row['key']}"}
         case "vault_subjects":
