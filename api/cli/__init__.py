@@ -13,6 +13,7 @@ from api.cli import (
     ask,
     bundle,
     children,
+    clock,
     consolidate,
     keys,
     load,
@@ -113,6 +114,16 @@ def build() -> typer.Typer:
     command(register, "list")(children.list_)
     command(register)(children.show)
     command(app)(reports.report)
+    command(app)(clock.deadlines)
+    days = typer.Typer(help="Quy định về thời hạn — rules of what is due when.", no_args_is_help=True)
+    app.add_typer(days, name="calendar")
+    command(days, "list")(clock.calendar_list)
+    command(days, "use")(clock.calendar_use)
+    auditing = typer.Typer(help="Mẫu và giấy tờ của kiểm toán — an auditor's sample and papers.", no_args_is_help=True)
+    app.add_typer(auditing, name="audit")
+    command(auditing, "seed")(clock.audit_seed)
+    command(auditing, "sample")(clock.audit_sample)
+    command(auditing, "papers")(clock.audit_papers)
     command(app)(papers.receipt)
     command(app)(papers.certificate)
     command(app)(papers.certificates)

@@ -1,6 +1,6 @@
 """The reports: importing this package registers all of them in `REPORTS` (audit/reports/table.py)."""
 
-from audit.reports import aid, books, catalogue, gifts, papers
+from audit.reports import aid, books, calendar, catalogue, gifts, goods, papers, use
 from audit.reports.source import Counted, Source, Told, open_source
 from audit.reports.table import (
     REPORTS,
@@ -15,7 +15,7 @@ from audit.reports.table import (
     totals_of,
 )
 
-FAMILIES = (aid, books, catalogue, gifts, papers)
+FAMILIES = (aid, books, calendar, catalogue, gifts, goods, papers, use)
 """The modules whose functions are the reports."""
 
 __all__ = [

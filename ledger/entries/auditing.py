@@ -2,7 +2,7 @@
 
 **Sample.** `sample_committed` fixes the population (all records before it, of one sort and period) and the hash of a
 seed that only the auditor knows. `sample_drawn` shows the seed. From then on anybody draws the same sample from the
-records alone (audit/sampling.py): nobody could choose the items, nor know them before the book stood.
+records alone (audit/reports/sampling.py): nobody could choose the items, nor know them before the book stood.
 """
 
 from datetime import date

@@ -32,6 +32,7 @@ COMMANDS = (
     *("bundle", "qr", "witness init", "witness watch", "witness serve", "witness use"),
     *("voucher", "form", "find", "dispute", "consolidate", "report", "load"),
     *("children load", "children list", "children show"),
+    *("deadlines", "calendar list", "calendar use", "audit seed", "audit sample", "audit papers"),
     *("migrate", "bench"),
     *("timestamp add", "timestamp now"),
     *("key passphrase", "key rotate", "key destroy", "backup", "restore", "close"),

@@ -1,20 +1,39 @@
 """Campaigns keep their clocks; the calendar of reports is set, kept and corrected by entries alone."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ledger.clocks import rules
 from ledger.record import KINDS
-from ledger.refusals import Reason
-from ledger.registers import Key
-from tests.ledger.saying import record_at
+from ledger.refusals import Reason, Rejected
+from ledger.registers import Key, decode_value
+from ledger.store import read
+from ledger.store.engine import reading
+from tests.ledger.saying import record_at, size
 from tests.ledger.story3.clock import DEFAULTS, request, say, tell
-from tests.ledger.test_kinds import refused, row_of
 from tests.worlds import World
 
 R = Reason
 CAMPAIGN = Key("campaign", "bao-so-3")
+
+
+def refused(reason: Reason, call: Callable[[], object], field: str | None = None) -> Rejected:
+    """The call is refused for this reason (and names this field)."""
+    with pytest.raises(Rejected) as caught:
+        call()
+    assert caught.value.reason is reason
+    if field is not None:
+        assert caught.value.details.get("field") == field
+    return caught.value
+
+
+def row_of(world: World, key: Key) -> dict[str, Any] | None:
+    """A register row as stored."""
+    with reading(world.open.engine) as db:
+        value = read.registers(db, world.open.code, [key]).get(key)
+    return None if value is None else decode_value(value)
 
 
 def test_the_story_says_every_kind_of_the_family(sqlite_world: World) -> None:
@@ -38,15 +57,9 @@ def test_a_disaster_campaign_has_the_limits_of_its_day(sqlite_world: World) -> N
         "distribute_days": 20,
         "from_on": "2026-08-01",
         "fund": "sua",
-        "index": entry_index(sqlite_world),
+        "index": size(sqlite_world) - 1,
         "to_on": "2026-10-30",
     }
-
-
-def entry_index(world: World) -> int:
-    from tests.ledger.saying import size
-
-    return size(world) - 1
 
 
 def test_other_campaigns_have_no_limit(sqlite_world: World) -> None:
