@@ -114,6 +114,7 @@ def build() -> typer.Typer:
     command(register, "list")(children.list_)
     command(register)(children.show)
     command(app)(reports.report)
+    command(app)(reports.export)
     command(app)(clock.deadlines)
     days = typer.Typer(help="Quy định về thời hạn — rules of what is due when.", no_args_is_help=True)
     app.add_typer(days, name="calendar")

@@ -1,4 +1,4 @@
-"""`sovang report`: any report, for any period, as the book stands or stood."""
+"""`sovang report` and `sovang export`: any report, for any period, as the book stands or stood."""
 
 from dataclasses import replace
 from datetime import date, datetime
@@ -76,6 +76,34 @@ def report(
     elif drill is None:
         answer = _table(answer, made)
     return _issued(session, answer, made, chosen, names=names) if issue else answer
+
+
+def export(
+    session: Session,
+    what: Annotated[Literal["journal"], typer.Argument(help="journal: sổ nhật ký chung — what is exported")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Tệp CSV — the CSV file")],
+    from_day: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Từ ngày — first day")
+    ] = None,
+    to_day: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Đến ngày — last day")] = None,
+    year: Annotated[str | None, typer.Option(help="Năm — a year: 2026")] = None,
+    quarter: Annotated[str | None, typer.Option(help="Quý — a quarter: 2026-3")] = None,
+    month: Annotated[str | None, typer.Option(help="Tháng — a month: 2026-09")] = None,
+    at: Annotated[int | None, typer.Option(help="Như sổ ở cỡ này — as of this size of the log")] = None,
+) -> Answer:
+    """Xuất nhật ký cho phần mềm kế toán: Nợ, Có, số tiền, ngày, chứng từ — the journal for accounting software."""
+    return report(
+        session,
+        what,
+        from_day=from_day,
+        to_day=to_day,
+        year=year,
+        quarter=quarter,
+        month=month,
+        at=at,
+        format_="csv",
+        output=output,
+    )
 
 
 def _day(moment: datetime | None) -> date | None:

@@ -297,7 +297,7 @@ def _opened(source: Source, told: Told, person: Person | None) -> dict[str, str]
     return opened
 
 
-def helped(source: Source, period: Period) -> Iterator[Helped]:
+def helped_in(source: Source, period: Period) -> Iterator[Helped]:
     """The deliveries of the period whose roll is kept."""
     allocations = {e.allocation: (t, e) for t, e in _allocations(source)}
     sealed_of: dict[str, dict[str, str]] = {}
@@ -367,7 +367,7 @@ def eligibility(source: Source, period: Period) -> Report:
     rows = []
     eaten: dict[str, int] = {}
     plans = {t.entry.plan: (t, t.entry) for t in source.records if isinstance(t.entry, MealPlanSet)}
-    for given in helped(source, period):
+    for given in helped_in(source, period):
         for problem in _outside(source, given):
             rows.append(Row((given.told.index, given.day, "", "", None, problem), (given.told.index,)))
         for number in given.children:
@@ -378,7 +378,7 @@ def eligibility(source: Source, period: Period) -> Report:
             result = _fits(source, given, child, age)
             cells = (given.told.index, given.day, number, " ".join(given.classes), age, result)
             rows.append(Row(cells, (given.told.index, *(() if child is None else (child.index,)))))
-    for given in helped(source, Period(date.min, period.to_on)):
+    for given in helped_in(source, Period(date.min, period.to_on)):
         plan_of = _sealed_plan(source, given, plans)
         if plan_of is None or given.meals is None:
             continue
@@ -468,7 +468,7 @@ def duplicates(source: Source, period: Period, *, days: str = "30") -> Report:
     )
     early = Period(period.from_on - within, period.to_on)
     helped: dict[tuple[str, str], list[Helped]] = {}
-    for given in helped(source, early):
+    for given in helped_in(source, early):
         for number in dict.fromkeys(given.children):
             helped.setdefault((number, given.activity), []).append(given)
     rows = []
@@ -528,7 +528,7 @@ def children_open(source: Source, period: Period) -> Report:
     cells: dict[str, dict[str, set[str]]] = {}
     records: dict[str, set[int]] = {}
     communes = source.rows("commune")
-    for given in helped(source, period):
+    for given in helped_in(source, period):
         hidden: HiddenScope | None = given.entry.hidden
         known = communes.get(given.commune)
         province = hidden.province if hidden is not None else "" if known is None else str(known["province"])

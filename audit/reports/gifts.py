@@ -445,7 +445,7 @@ def _acts(source: Source) -> Iterator[_Act]:
 
 
 @dataclass(slots=True)
-class _Donor:
+class Donor:
     """One donor: everything known under one subject of the vault and its aliases."""
 
     first: _Act
@@ -454,7 +454,7 @@ class _Donor:
     aliases: int = 0
 
 
-def donors_of(source: Source) -> dict[str, _Donor]:
+def donors_of(source: Source) -> dict[str, Donor]:
     """Every donor by a key of their own; a person without any private value is a donor of their own record."""
     rows = source.rows("donor")
     tags: dict[str, str] = {}
@@ -463,11 +463,11 @@ def donors_of(source: Source) -> dict[str, _Donor]:
         if act.what == "registered":
             tags.setdefault(subject, act.person.tag)
     subjects = {tag: subject for subject, tag in tags.items()}
-    found: dict[str, _Donor] = {}
+    found: dict[str, Donor] = {}
     for act, subject in acts:
         own = tags.get(subject)
         shown = subject if own is None else subjects.get(kept_as(rows, own), subject)
-        donor = found.setdefault(shown, _Donor(act))
+        donor = found.setdefault(shown, Donor(act))
         donor.acts.append(act)
         if isinstance(act.told.entry, DonorRegistered):
             if shown == subject:
@@ -564,7 +564,7 @@ def may_publish(said: DonorRegistered | None, consent: Mapping[str, Mapping[str,
     return said.may_publish_name if row is None else bool(row["live"])
 
 
-def _alike(source: Source, everybody: Iterable[_Donor]) -> Iterator[str]:
+def _alike(source: Source, everybody: Iterable[Donor]) -> Iterator[str]:
     """Groups of donors that share a folded name and a tax code or phone: «5, 9»."""
     seen: dict[tuple[str, str], set[int]] = {}
     for donor in everybody:

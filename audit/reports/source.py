@@ -227,6 +227,11 @@ class Source:
         """The same up to the end of a booking day."""
         return _sums(told.postings for told in self.records if told.booked_on <= day)
 
+    @property
+    def may_open(self) -> bool:
+        """Whether private values can be opened here."""
+        return self._vault is not None
+
     def private(self, index: int, tag: str) -> dict[str, str] | None:
         """The private values of a person in a record; None when the asker may not open the vault."""
         if self._vault is None:

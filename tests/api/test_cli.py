@@ -30,7 +30,7 @@ COMMANDS = (
     *("init", "account open", "import", "record", "new", "suspense", "reverse", "verify", "checkpoint", "prove"),
     *("check", "tiles", "trace", "balances", "search", "receipt", "certificate", "certificates", "serve", "demo"),
     *("bundle", "qr", "witness init", "witness watch", "witness serve", "witness use"),
-    *("voucher", "form", "find", "dispute", "consolidate", "report", "load"),
+    *("voucher", "form", "find", "dispute", "consolidate", "report", "export", "load"),
     *("children load", "children list", "children show"),
     *("deadlines", "calendar list", "calendar use", "audit seed", "audit sample", "audit papers"),
     *("migrate", "bench"),
