@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from api.cli import build
 from certificates.issue import issue, render_paper
 from ledger.home import Home
+from tests.audits import check_book
+from tests.certificates.test_layout import shown
 from tests.ledger.saying import say
 from tests.worlds import TODAY, Clock, World
 
@@ -78,3 +80,34 @@ def test_a_cut_tail_is_never_excluded(sqlite_world: World, tmp_path: Path, given
     said = [sentence for sentence in cannot if "end of the log was cut off" in sentence]
     assert len(said) == 1
     assert ("the checkpoint given" in said[0]) is given
+
+
+def run(home: Path, *words: str) -> tuple[int, dict[str, Any]]:
+    """The exit code and the document of a command."""
+    environment = {"SOVANG_HOME": None, "SOVANG_DATABASE_URL": None, "SOVANG_DEBUG": None}
+    ran = CliRunner(env=environment).invoke(build(), [*words, "--home", str(home), "--json"])
+    return ran.exit_code, json.loads(ran.stdout)
+
+
+def test_vouchers_and_empty_forms_are_written_as_files(sqlite_world: World, tmp_path: Path) -> None:
+    """What the cashier holds in hand; a wrong form writes no file and records nothing."""
+    world, home = sqlite_world, sqlite_world.home.path
+    gift = world.gift(1_500_000, place="cash:TM").index
+    wrong = run(home, "voucher", str(gift), "--form", "phieu-chi", "-o", str(tmp_path / "x.pdf"))
+    assert (wrong[0], wrong[1]["reason"], (tmp_path / "x.pdf").exists()) == (1, "NO_SUCH_FORM", False)
+    code, first = run(home, "voucher", str(gift), "-o", str(tmp_path / "1.pdf"))
+    assert (code, first["record"], first["index"]) == (0, gift, gift + 1)
+    assert run(home, "voucher", str(gift), "-o", str(tmp_path))[0] == 0
+    again = (tmp_path / f"voucher-{gift}.pdf").read_bytes()
+    assert shown("Nợ: 1111 1.500.000 ₫", again)
+    assert shown("BẢN IN LẠI lần 1", again)
+    assert not shown("BẢN IN LẠI", (tmp_path / "1.pdf").read_bytes())
+
+    code, listed = run(home, "form", "list")
+    assert {"phieu-thu", "kiem-ke-quy", "danh-sach-ky-nhan"} < {each["form"] for each in listed["forms"]}
+    for each in listed["forms"]:
+        assert run(home, "form", each["form"], "-o", str(tmp_path / f"{each['form']}.pdf"))[0] == 0
+        assert (tmp_path / f"{each['form']}.pdf").read_bytes().startswith(b"%PDF-")
+    assert run(home, "form", "danh-sach-ky-nhan", "--rows", "0")[1]["reason"] == "MALFORMED"
+    assert run(home, "form", "bang-khen")[1]["reason"] == "NO_SUCH_FORM"
+    check_book(world)

@@ -1,13 +1,18 @@
 """Papers and health through the API."""
 
+from typing import Any
+
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.printing import render_printed
 from certificates.issue import render_paper
 from ledger.home import OpenBook
 from ledger.store.engine import sqlite_journal
 from tests.api.conftest import ADDRESS
-from tests.worlds import World
+from tests.audits import check_book
+from tests.certificates.test_layout import shown
+from tests.worlds import TODAY, World
 
 
 def test_a_paper_is_handed_out_and_kept_nowhere(sqlite_world: World) -> None:
@@ -31,6 +36,34 @@ def test_a_record_that_is_no_paper_is_a_refusal(sqlite_world: World) -> None:
             answer = client.get(f"/api/v1/papers/{index}.pdf")
             assert 400 <= answer.status_code < 500, answer.text
         assert client.get("/api/v1/papers/x.pdf").status_code == 404
+
+
+def test_a_voucher_is_printed_through_the_api(sqlite_world: World) -> None:
+    """Each printing is a record; its PDF can be had again, and the next one says that it is a reprint."""
+    world = sqlite_world
+    gift = world.gift(1_500_000, place="cash:TM")
+    entry = {
+        "kind": "voucher_printed",
+        "form": "phieu-thu",
+        "leaf": gift.leaf_hash.hex(),
+        "printed_on": TODAY.isoformat(),
+        "record": gift.index,
+    }
+    with TestClient(create_app(world.home, render_paper=render_printed), base_url=ADDRESS) as client:
+
+        def printed(**other: Any) -> bytes:
+            said = client.post("/api/v1/entries", json={"entry": {**entry, **other}}).json()
+            answer = client.get(f"/api/v1/papers/{said['recorded'][0]['index']}.pdf")
+            assert answer.headers["content-type"] == "application/pdf", answer.text
+            return answer.content
+
+        assert shown("1.500.000 ₫", first := printed())
+        assert not shown("BẢN IN LẠI", first)
+        assert shown("BẢN IN LẠI lần 1", printed())
+        wrong = client.post("/api/v1/entries", json={"entry": {**entry, "form": "phieu-chi"}}).json()
+        refused = client.get(f"/api/v1/papers/{wrong['recorded'][0]['index']}.pdf")
+        assert (refused.status_code, refused.json()["reason"]) == (422, "NO_SUCH_FORM")
+    check_book(world)
 
 
 def test_without_a_printer_there_are_no_papers(sqlite_client: TestClient) -> None:
