@@ -2,8 +2,8 @@
 
 The answer is the one that held at the size asked for. A stored book is asked for its lots as they were then
 (ledger/store/folded.py), and folds only the records that are not among them yet; `trace` folds every record from the
-first. Both are the one fold of ledger/tracing.py. An answer names records, days, activities and communes as they stand in
-the log; no person.
+first. Both are the one fold of ledger/tracing.py. An answer names records, days, activities and communes as they stand
+in the log; no person.
 """
 
 from collections.abc import Iterable
@@ -43,6 +43,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None = None
     """`gift`, `interest`, `brought` or `found`."""
     amount: Amount | None = None
+    """None also when goods of several sorts were given and no part was named."""
     fund: str | None = None
     """None also when a batch is for several funds and no part was named, or what was given went straight to its use."""
     parts: int = 0
@@ -50,7 +51,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     uses: tuple[Used, ...] = ()
     held: tuple[Held, ...] = ()
     refunded: int = 0
-    """Refunded or reversed, in `minor`."""
+    """Refunded or reversed, in `minor` of the amount's unit; 0 where there is no one amount."""
     reversed_by: int | None = None
     made_of: tuple[Part, ...] = ()
 
@@ -123,6 +124,7 @@ def answer(tracing: Tracing, asked: Record | BareRecord, *, part: int | None = N
             made_of=tracing.made_of(index),
         )
     funds = {code(lot.account) if root(lot.account) == "fund" else None for lot in lots}
+    one_unit = len({lot.unit for lot in lots}) == 1
     return Trace(
         index=index,
         kind=kind,
@@ -132,12 +134,12 @@ def answer(tracing: Tracing, asked: Record | BareRecord, *, part: int | None = N
         gift=index,
         part=part,
         source=lots[0].source,
-        amount=Amount(sum(lot.minor for lot in lots), lots[0].unit),
+        amount=Amount(sum(lot.minor for lot in lots), lots[0].unit) if one_unit else None,
         fund=funds.pop() if len(funds) == 1 else None,
         parts=sum(lot.part is not None for lot in tracing.gift_lots(index)),
         uses=tracing.uses_of(index, part),
         held=tracing.where_is(index, part),
-        refunded=tracing.refunded(index, part),
+        refunded=tracing.refunded(index, part) if one_unit else 0,
         reversed_by=reversed_by,
         made_of=tracing.made_of(index),
     )

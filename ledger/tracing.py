@@ -38,6 +38,7 @@ from ledger.entries.aid import Delivered
 from ledger.entries.base import EntryBase
 from ledger.entries.book import PRO_RATA, BalanceBrought, TracingSet
 from ledger.entries.control import Reversed
+from ledger.entries.goods import GoodsGivenDirectly, GoodsReceived
 from ledger.entries.receipts import CashSheetReceived, GatewaySettled, GiftRefunded
 from ledger.entries.restrictions import RestrictionVaried
 
@@ -702,7 +703,7 @@ class Tracing:
         if destination is _Role.ORIGIN:
             lots = [lot for lot, _ in before]
             if isinstance(entry, GiftRefunded):
-                lots = list(self._made_by(entry.gift))
+                lots = list(self.gift_lots(entry.gift, entry.part))
             return self._recalled(pool, lots, minor)
         if isinstance(entry, RestrictionVaried) and entry.gift is not None:
             # One donor's consent moves that donor's gift, not whatever came first.
@@ -727,8 +728,8 @@ class Tracing:
         made = self._made.setdefault(self._index, [])
         day = self._day
         items: list[tuple[int | None, int, date]] = [(None, minor, day)]
-        if isinstance(entry, GatewaySettled):
-            items = [(len(made), minor, day)]
+        if isinstance(entry, GatewaySettled | GoodsReceived | GoodsGivenDirectly):
+            items = [(len(made), minor, day)]  # a posting for each part
         elif isinstance(entry, CashSheetReceived):
             items = [(part, envelope.minor, day) for part, envelope in enumerate(entry.envelopes)]
         elif isinstance(entry, BalanceBrought) and entry.gifts:
@@ -912,8 +913,9 @@ class Tracing:
             if again is not None:
                 return msgspec.structs.replace(again.facts, account=account, unit=unit)
         kind, day = ("unknown", None) if entry is None else (entry.kind, entry.money_day())
-        scope = entry.scope if isinstance(entry, Delivered) else None
-        hidden = entry.hidden if isinstance(entry, Delivered) else None
+        handed = entry if isinstance(entry, Delivered | GoodsGivenDirectly) else None
+        scope = None if handed is None else handed.scope
+        hidden = None if handed is None else handed.hidden
         return _Facts(
             kind,
             day,

@@ -20,12 +20,22 @@ from ledger.entries.aid import (
     PaymentBounced,
     PaymentOrdered,
 )
-from ledger.entries.bank import BankFeeCharged, InterestReceived
+from ledger.entries.bank import BankFeeCharged, CurrencyExchanged, InterestReceived
 from ledger.entries.base import EntryBase, Person, Shortfall
-from ledger.entries.book import BalanceBrought, OpenGift
+from ledger.entries.book import BalanceBrought, OpenGift, TracingSet
 from ledger.entries.control import Reversed
 from ledger.entries.costs import ManagementSpent
-from ledger.entries.goods import Bought, GoodsIssued, GoodsReturned, Purchased
+from ledger.entries.goods import (
+    Bought,
+    Given,
+    GoodsGivenDirectly,
+    GoodsIssued,
+    GoodsReceived,
+    GoodsReturned,
+    Purchased,
+    StockFound,
+    StockWrittenOff,
+)
 from ledger.entries.receipts import (
     CashSheetReceived,
     Envelope,
@@ -34,10 +44,10 @@ from ledger.entries.receipts import (
     GiftReceived,
     GiftRefunded,
 )
-from ledger.entries.restrictions import ShortfallCovered
+from ledger.entries.restrictions import RestrictionVaried, ShortfallCovered
 from ledger.money import Amount, dong
 from ledger.replay import may_not_be_negative
-from ledger.tracing import Held, Part, Tracing, Used, check_exact
+from ledger.tracing import RULE, Held, Part, Tracing, Used, check_exact
 
 DAY = date(2026, 9, 1)
 SHA = "5e" * 32
@@ -611,6 +621,187 @@ def test_check_exact_names_what_differs(book: Ledger) -> None:
     ]
 
 
+# Rules of a fund, other currencies, gifts in kind, what was lost and found.
+
+
+def pro_rata(book: Ledger, fund: str = "sua") -> int:
+    return book.say(TracingSet(fund=fund, rule="pro_rata", year=DAY.year))
+
+
+def test_pro_rata_takes_of_every_gift(book: Ledger) -> None:
+    """⌊50·100/170⌋ = 29, ⌊50·160/170⌋ − 29 = 18, ⌊50·170/170⌋ − 47 = 3: in order of day, exact to the đồng."""
+    pro_rata(book)
+    big, small, middle = book.gift(100), book.gift(10, day=1), book.gift(60)
+    assert book.made_of(book.allocate(50)) == [(big, 29), (middle, 18), (small, 3)]
+    book.hand(50)
+    # 71, 42 and 7 are left of 120 in the fund; the allocation follows its fund's rule: of 29, 18 and 3 take 20.
+    first = book.deliver(20)
+    assert book.made_of(first) == [(big, 11), (middle, 7), (small, 2)]
+    rest = book.deliver(30)
+    assert book.made_of(rest) == [(big, 18), (middle, 11), (small, 1)]
+    assert [book.held(gift) for gift in (big, middle, small)] == [{"fund:sua": n} for n in (71, 42, 7)]
+    # Nothing is lost when all is taken.
+    assert book.made_of(book.allocate(120, "PB2")) == [(big, 71), (middle, 42), (small, 7)]
+
+
+def test_a_rule_is_of_one_fund_and_of_one_year(book: Ledger) -> None:
+    """What another fund or another year does stays first in, first out; so does an allocation from before."""
+    one, two = book.gift(50), book.gift(50)
+    before = book.allocate(60)
+    other = [book.gift(50, fund="chung"), book.gift(50, fund="chung")]
+    book.say(TracingSet(fund="sua", rule="pro_rata", year=DAY.year + 1))
+    assert book.made_of(before) == [(one, 50), (two, 10)]
+    assert book.made_of(book.allocate(10, "PB2")) == [(two, 10)]
+    pro_rata(book)
+    last = book.gift(30)
+    assert book.made_of(book.allocate(30, "PB3")) == [(two, 15), (last, 15)]
+    assert book.made_of(book.allocate(60, "PB4", fund="chung")) == [(other[0], 50), (other[1], 10)]
+    book.hand(20)
+    assert book.made_of(book.deliver(20)) == [(one, 20)]
+    assert book.tracing.rule(last) != book.tracing.rule(other[0]) == RULE
+    assert "pro rata in 2026, 2027" in book.tracing.rule(last)
+
+
+def exchange(book: Ledger, sold: Amount, bought: Amount) -> int:
+    return book.say(
+        CurrencyExchanged(
+            place=BANK,
+            parts=(),
+            amount=sold,
+            bought=bought,
+            bought_parts=(),
+            exchanged_on=DAY,
+            fund="sua",
+            rate_source="VCB",
+            to_place=BANK,
+        )
+    )
+
+
+def dollars(book: Ledger, cents: int) -> int:
+    return book.say(
+        GiftReceived(place=BANK, parts=(), amount=Amount(cents, "USD"), donor=NOBODY, fund="sua", received_on=DAY)
+    )
+
+
+def test_dollars_become_dong_become_milk(book: Ledger) -> None:
+    """A gift in another currency is followed to the cartons, in its own cents."""
+    one, two = dollars(book, 60_00), dollars(book, 40_00)
+    exchanged = exchange(book, Amount(100_00, "USD"), dong(2_500_000))
+    assert book.tracing.made_of(exchanged) == (
+        Part("gift", one, None, 60_00, "USD", {"VND": 1_500_000}),
+        Part("gift", two, None, 40_00, "USD", {"VND": 1_000_000}),
+    )
+    book.allocate(2_000_000)
+    book.hand(2_000_000)
+    bought = book.buy((1_000_000, MILK, 100))
+    issued = book.issue(40)
+    delivery = book.deliver(30, "XK1", MILK)
+    in_money = book.deliver(500_000)
+    # 25,000 ₫ a dollar: a carton of 10,000 ₫ is 40 cents, of which 24 are the first gift's; 500,000 ₫ are 20 $.
+    uses = {gift: book.tracing.uses_of(gift) for gift in (one, two)}
+    assert [[(u.index, u.amount_minor, u.unit) for u in uses[gift]] for gift in (one, two)] == [
+        [(delivery, 7_20, "USD"), (in_money, 12_00, "USD")],
+        [(delivery, 4_80, "USD"), (in_money, 8_00, "USD")],
+    ]
+    assert sum(u.goods.get(MILK, 0) for gift in (one, two) for u in uses[gift]) == 30
+    parts = book.tracing.made_of(delivery)
+    assert (sum(p.minor for p in parts), {p.unit for p in parts}) == (12_00, {"USD"})
+    assert sum(p.minor for p in book.tracing.made_of(bought)) == 40_00
+    held = [place for gift in (one, two) for place in book.tracing.where_is(gift)]
+    assert sum(p.minor for p in held) == 68_00
+    assert sum(p.goods.get(MILK, 0) for p in held) == 70
+    assert sum(p.goods.get("VND", 0) for p in held) == 500_000 + 500_000
+    # The purchase was a mistake: the money it took is money again.
+    book.reverse(delivery)
+    book.reverse(issued)
+    book.reverse(bought)
+    assert sum(p.goods.get("VND", 0) for gift in (one, two) for p in book.tracing.where_is(gift)) == 2_000_000
+
+
+def test_an_exchange_that_is_reversed_gives_the_dollars_back(book: Ledger) -> None:
+    one = dollars(book, 60_00)
+    book.reverse(exchange(book, Amount(50_00, "USD"), dong(1_250_000)))
+    assert book.tracing.where_is(one) == (Held("fund:sua", 60_00, "USD", {}),)
+
+
+def test_gifts_in_kind_by_item(book: Ledger) -> None:
+    """Each item of a gift in kind is a part of it, allocated and handed out like what was bought."""
+    items = (Given(goods=MILK, quantity=30), Given(goods=COAT, quantity=5))
+    gift = book.say(GoodsReceived(donor=NOBODY, fund="sua", items=items, received_on=DAY, store="stock:KHO"))
+    book.allocate(20, unit=MILK)
+    book.issue(15)
+    delivery = book.deliver(10, "XK1", MILK)
+    assert book.held(gift, 1) == {"fund:sua": 5}
+    assert book.held(gift, 0) == {"fund:sua": 10, "allocated:PB1": 5, "handed:XK1": 5}
+    assert book.tracing.uses_of(gift, 0)[0].goods == {MILK: 10}
+    assert book.tracing.made_of(delivery) == (Part("gift", gift, 0, 10, MILK, {MILK: 10}),)
+
+
+def test_goods_given_straight_are_used_at_once(book: Ledger) -> None:
+    given = book.say(
+        GoodsGivenDirectly(
+            allocation="TT1",
+            donor=NOBODY,
+            evidence_sha256=SHA,
+            fund="sua",
+            given_on=DAY,
+            items=(Given(goods=COAT, quantity=5),),
+            scope=OpenScope(activity="SUA", commune="11500@2019-01-01", heads=20),
+        )
+    )
+    (use,) = book.tracing.uses_of(given)
+    assert (use.index, use.account, use.commune, use.goods) == (given, "used:TT1", "11500@2019-01-01", {COAT: 5})
+    book.reverse(given)
+    assert (book.uses(given), book.tracing.refunded(given)) == ([], 5)
+
+
+def test_what_was_lost_is_the_gifts_loss(book: Ledger) -> None:
+    """A donor is told of the cartons that spoilt, and what a count found is nobody's gift."""
+    gift = book.gift(100)
+    book.allocate(100)
+    book.hand(100)
+    book.buy((100, MILK, 10))
+    lost = book.say(
+        StockWrittenOff(
+            amount=Amount(3, MILK),
+            minutes_sha256=SHA,
+            store="stock:KHO",
+            why="broken",
+            written_off_on=DAY,
+            allocation="PB1",
+        )
+    )
+    (use,) = book.tracing.uses_of(gift)
+    assert (use.index, use.account, use.allocation, use.amount_minor, use.goods) == (
+        lost,
+        "lost:PB1",
+        None,
+        30,
+        {MILK: 3},
+    )
+    found = book.say(
+        StockFound(amount=Amount(2, MILK), found_on=DAY, fund="sua", minutes_sha256=SHA, store="stock:KHO")
+    )
+    assert book.tracing.gift_lots(found)[0].source == "found"
+
+
+def test_a_gift_that_is_varied_moves_itself(book: Ledger) -> None:
+    """The donor who consented is followed to the other fund, not whoever gave first."""
+    first, consenting = book.gift(100), book.gift(100)
+    book.allocate(120)  # all of the first, 20 of the one who consents
+    varied = book.say(
+        RestrictionVaried(
+            amount=dong(60), consent_sha256=SHA, fund="sua", to_fund="chung", varied_on=DAY, gift=consenting
+        )
+    )
+    assert book.made_of(varied) == [(consenting, 60)]
+    assert book.held(consenting) == {"allocated:PB1": 20, "fund:chung": 60, "fund:sua": 20}
+    assert book.held(first) == {"allocated:PB1": 100}
+    book.reverse(varied)
+    assert book.held(consenting) == {"allocated:PB1": 20, "fund:sua": 80}
+
+
 # Random books.
 
 FUNDS = ("sua", "chung")
@@ -809,6 +1000,91 @@ class RandomBook(Ledger):
                 minor = most if c % 2 else 1 + b % most
                 self.returned[index] = self.returned.get(index, 0) + minor
                 self.refund(index, minor, gift.fund)
+
+    def do_vary(self, a: int, b: int, c: int) -> None:
+        """With or without a gift named."""
+        found = self.of("fund", a)
+        gifts = [i for i, e in enumerate(self.entries) if isinstance(e, GiftReceived)]
+        if found and found[1] == "VND":
+            fund, _, most = found
+            self.say(
+                RestrictionVaried(
+                    amount=dong(1 + b % most),
+                    consent_sha256=SHA,
+                    fund=fund,
+                    to_fund=FUNDS[fund == FUNDS[0]],
+                    varied_on=DAY,
+                    gift=gifts[b % len(gifts)] if c % 2 and gifts else None,
+                )
+            )
+
+    def do_exchange(self, a: int, b: int, c: int) -> None:
+        """Đồng for dollars and back."""
+        found = self.of("fund", a)
+        if found and found[1].isupper():
+            fund, unit, most = found
+            self.say(
+                CurrencyExchanged(
+                    place=BANK,
+                    parts=(),
+                    amount=Amount(1 + b % most, unit),
+                    bought=Amount(1 + c, "USD" if unit == "VND" else "VND"),
+                    bought_parts=(),
+                    exchanged_on=DAY,
+                    fund=fund,
+                    rate_source="VCB",
+                    to_place="bank:USD",
+                )
+            )
+
+    def do_goods(self, a: int, b: int, c: int) -> None:
+        items = (Given(goods=MILK, quantity=1 + b % 20), Given(goods=(MILK, COAT)[c % 2], quantity=1 + c % 9))
+        self.say(GoodsReceived(donor=NOBODY, fund=FUNDS[a % 2], items=items, received_on=on(c % 9), store="stock:KHO"))
+
+    def do_straight(self, a: int, b: int, c: int) -> None:
+        items = (Given(goods=MILK, quantity=1 + b % 20), Given(goods=COAT, quantity=1 + c % 9))
+        self.say(
+            GoodsGivenDirectly(
+                allocation=self.code("TT"),
+                donor=NOBODY,
+                evidence_sha256=SHA,
+                fund=FUNDS[a % 2],
+                given_on=on(c % 9),
+                items=items,
+                scope=OpenScope(activity="SUA", commune="11500@2019-01-01", heads=20),
+            )
+        )
+
+    def do_lose(self, a: int, b: int, c: int) -> None:
+        found = self.of(("fund", "allocated")[c % 2], a)
+        if found and found[1] != "VND":
+            code, unit, most = found
+            self.say(
+                StockWrittenOff(
+                    amount=Amount(1 + b % most, unit),
+                    minutes_sha256=SHA,
+                    store="stock:KHO",
+                    why="broken",
+                    written_off_on=DAY,
+                    allocation=code if c % 2 else None,
+                    fund=None if c % 2 else code,
+                )
+            )
+
+    def do_find(self, a: int, b: int, c: int) -> None:
+        self.say(
+            StockFound(
+                amount=Amount(1 + b % 9, (MILK, COAT)[c % 2]),
+                found_on=on(c % 9),
+                fund=FUNDS[a % 2],
+                minutes_sha256=SHA,
+                store="stock:KHO",
+            )
+        )
+
+    def do_rule(self, a: int, b: int, c: int) -> None:
+        """A book would have this said before the year begins; the fold takes it from here on."""
+        self.say(TracingSet(fund=FUNDS[a % 2], rule=("fifo", "pro_rata")[min(b % 4, 1)], year=DAY.year))
 
     def do_reverse(self, a: int, b: int, c: int) -> None:
         for n in range(len(self.entries)):
