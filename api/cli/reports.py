@@ -158,7 +158,7 @@ def _issued(session: Session, answer: Answer, made: "Report", options: dict[str,
     root = answer.document["root"]
     if root is None:
         raise Rejected(Reason.NOT_CHECKPOINTED, "no checkpoint of this size", field="at", size=made.size)
-    entry = {
+    entry: dict[str, Any] = {
         "kind": "report_issued",
         "report": made.kind,
         "from_on": made.period.from_on.isoformat(),
@@ -170,7 +170,18 @@ def _issued(session: Session, answer: Answer, made: "Report", options: dict[str,
         "size": made.size,
         "root": root,
     }
+    helped = _distinct_children(made)
+    # Fewer than k stand nowhere open; the report itself still has them.
+    if helped is not None and helped >= session.opened.opened.k:
+        entry["distinct_children"] = helped
     recorded = session.opened.requests.submit([{"entry": entry}], session.actor)[0]
     document = {**answer.document, "issued": {"index": recorded.index, "leaf_hash": recorded.leaf_hash.hex()}}
     aside = f"Đã phát hành, bản ghi {recorded.index} — issued: sha256 {made.sha256()}"
     return session.signed(replace(answer, document=document, aside=[*answer.aside, aside]))
+
+
+def _distinct_children(made: "Report") -> int | None:
+    """The count of different children that a report has in its own column `children` (report `synthesis`)."""
+    names = [column.name for column in made.columns]
+    counts = [row.cells[names.index("children")] for row in made.rows] if made.kind == "synthesis" else []
+    return next((count for count in counts if isinstance(count, int)), None)
