@@ -29,6 +29,21 @@ DOCS = Path(__file__).resolve().parent
 
 # What a field means wherever its class does not say it.
 MEANINGS = {
+    "actor": "who acts",
+    "bound": "the whole book before this record",
+    "closing_leaf": "leaf hash of that record",
+    "counted_minor": "what was counted",
+    "difference": "more or less than the book says",
+    "form": "the paper's form",
+    "from_actor": "who hands over",
+    "to_actor": "who takes over",
+    "month": "the month, as `2026-03`",
+    "proposed": "index of the proposal's record",
+    "proposed_leaf": "leaf hash of the proposal's record",
+    "record": "index of the record",
+    "role": "the role",
+    "rules": "when a decision needs approvals, and whose",
+    "series": "the series of voucher numbers",
     "activities": "what the programme does",
     "activity": "an activity of the programme, and of the allocation",
     "allocated_on": "day of the decision",
@@ -233,7 +248,12 @@ def fields(cls: type) -> list[Field]:
     declared = _declared(cls)
     day = getattr(cls, "day_field", None)
     found = []
+    common = (
+        {info.name for info in msgspec.structs.fields(base.EntryBase)} if issubclass(cls, base.EntryBase) else set()
+    )
     for info in msgspec.structs.fields(cls):
+        if info.name in common and cls is not base.EntryBase:
+            continue  # told once, for every kind
         annotation, said = declared[info.name]
         optional = annotation.endswith(" | None")
         shown = _type(annotation.removesuffix(" | None"))
