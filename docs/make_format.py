@@ -195,13 +195,38 @@ POSTINGS: dict[str, tuple[str, ...]] = {
         "quantity goods: exchange-purpose → allocated:{allocation}; "
         "cost_minor currency: advance:{holder} → exchange-place; "
         "quantity goods: exchange-place → {store}",
+        "each items with lot, quantity goods: lots → lot:{lot}",
     ),
-    "goods_issued": ("amount: allocated:{allocation} → handed:{issue}", "amount: {store} → advance:{holder}"),
+    "goods_issued": (
+        "amount: allocated:{allocation} → handed:{issue}",
+        "amount: {store} → advance:{holder}",
+        "each lots, minor: lot:{lot} → lots",
+    ),
+    "goods_received": (
+        "each items, quantity goods: donors → fund:{fund}; quantity goods: outside → {store}",
+        "each items with lot, quantity goods: lots → lot:{lot}",
+    ),
+    "goods_given_directly": ("each items, quantity goods: donors → used:{allocation}",),
+    "stock_written_off": (
+        "if allocation, amount: allocated:{allocation} → lost:{allocation}",
+        "if fund, amount: fund:{fund} → lost:{fund}",
+        "amount: {store} → outside",
+        "each lots, minor: lot:{lot} → lots",
+    ),
+    "stock_found": (
+        "amount: found → fund:{fund}",
+        "amount: outside → {store}",
+        "if lot, amount: lots → lot:{lot}",
+    ),
     "delivered": (
         "short amount: handed:{handed} → used:{allocation}",
         "amount: advance:{holder} → outside",
     ),
-    "goods_returned": ("amount: handed:{issue} → allocated:{allocation}", "amount: advance:{holder} → {store}"),
+    "goods_returned": (
+        "amount: handed:{issue} → allocated:{allocation}",
+        "amount: advance:{holder} → {store}",
+        "each lots, minor: lots → lot:{lot}",
+    ),
     "grant_sent": ("amount: allocated:{allocation} → used:{allocation}", "out amount: outside"),
     "grant_received": ("amount: donors → fund:{fund}", "in amount: outside"),
     "management_spent": ("amount: fund:{fund} → costs:{fund}", "out amount: outside"),
@@ -252,7 +277,7 @@ def fields(cls: type) -> list[Field]:
         {info.name for info in msgspec.structs.fields(base.EntryBase)} if issubclass(cls, base.EntryBase) else set()
     )
     for info in msgspec.structs.fields(cls):
-        if info.name in common and cls is not base.EntryBase:
+        if issubclass(cls, base.EntryBase) and info.name in base.EntryBase.__struct_fields__:
             continue  # told once, for every kind
         annotation, said = declared[info.name]
         optional = annotation.endswith(" | None")

@@ -253,7 +253,8 @@ def postings_of(entry: dict[str, Any], formulas: list[str]) -> list[Moved]:
             rest += [(p["amount"]["minor"], p["amount"]["unit"], p["destination"], p["source"]) for p in entry[said]]
         elif way == "each":
             name, _, moves = said.partition(", ")
-            for item in entry[name]:
+            name, _, having = name.partition(" with ")
+            for item in (item for item in entry.get(name, []) if not having or having in item):
                 for move in moves.split("; "):
                     rest += _moved(move, entry, item, unit)
         elif way == "if":

@@ -345,6 +345,7 @@ class GoodsListed(EntryBase, frozen=True, kw_only=True):
     expires: bool | None = None
     """Each lot has a last day on which it may be handed out."""
     fits: Fits | None = None
+    """Whom it fits, for clothes and shoes."""
     inspected: bool | None = None
     """Nothing of a lot is handed out before it was inspected and passed."""
     norm: Title | None = None

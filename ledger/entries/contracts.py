@@ -25,7 +25,9 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A part of the work that is accepted and paid by itself."""
 
     minor: PositiveMinor
+    """What is agreed for it."""
     stage: StageNumber
+    """Its number, from 1 on."""
 
 
 def contract_of(allocation: str, supplier: str) -> Key:
@@ -44,13 +46,16 @@ class ContractSigned(EntryBase, frozen=True, kw_only=True):
     allocation: Code
     amount: Amount
     contract: Code
+    """Code of the contract."""
     contract_kind: Literal["goods", "service", "works"]
+    """What it is about."""
     contract_sha256: Sha256
     """Of the signed contract."""
     quotations: tuple[Sha256, ...]
     """Of the quotations it was chosen from (báo giá)."""
     signed_on: date
     stages: tuple[Stage, ...]
+    """The stages in order; they add up to the amount."""
     supplier: Code
     """The holder that is paid."""
 
@@ -97,9 +102,11 @@ class StageAccepted(EntryBase, frozen=True, kw_only=True):
     amount: Amount
     """What is to be paid for it."""
     contract: Code
+    """The contract it belongs to."""
     minutes_sha256: Sha256
     """Of the acceptance minutes (biên bản nghiệm thu)."""
     stage: StageNumber
+    """Which of its stages."""
 
     def reads(self) -> tuple[Key, ...]:
         return (Key("contract", self.contract),)
@@ -126,8 +133,11 @@ class WorksChecked(EntryBase, frozen=True, kw_only=True):
 
     checked_on: date
     contract: Code
+    """The contract of the works."""
     report_sha256: Sha256
+    """Of the report of the check."""
     result: Literal["defects", "good", "unused"]
+    """In good use, with defects, or not in use."""
 
     def reads(self) -> tuple[Key, ...]:
         return (Key("contract", self.contract),)

@@ -7,7 +7,7 @@ item); it moves nothing: ledger/worth.py follows it piece by piece (docs/decisio
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import msgspec
 
@@ -140,6 +140,7 @@ class GoodsIssued(EntryBase, frozen=True, kw_only=True):
     issued_on: date
     store: StockPlace
     lots: tuple[LotPart, ...] | None = None
+    """The lots it leaves, for goods kept by lot; filled in by the book when not said."""
     lots_why: Title | None = None
     """Why not the lots that expire first."""
 
@@ -198,6 +199,7 @@ class GoodsReturned(EntryBase, frozen=True, kw_only=True):
     returned_on: date
     store: StockPlace
     lots: tuple[LotPart, ...] | None = None
+    """The lots that came back; exactly for goods issued by lot."""
 
     def postings(self) -> tuple[Posting, ...]:
         return (
@@ -262,9 +264,11 @@ class GoodsInspected(EntryBase, frozen=True, kw_only=True):
 
     inspected_on: date
     lot: Code
+    """The lot inspected."""
     minutes_sha256: Sha256
     """Of the minutes of the inspection (biên bản kiểm nhận)."""
     passed: bool
+    """Whether it may be handed out."""
 
     def reads(self) -> tuple[Key, ...]:
         return (Key("lot", self.lot),)
@@ -286,10 +290,9 @@ class Given(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """What all of it is worth, by the council's minutes (đồng); absent: not valued («chưa định giá»)."""
 
 
-Items = Annotated[tuple[Given, ...], msgspec.Meta(min_length=1, max_length=100)]
-
-
 def _check_given(view: View, items: tuple[Given, ...], valuation: str | None) -> None:
+    if not items:
+        raise Rejected(Reason.MALFORMED, "nothing was given", field="items")
     for number, item in enumerate(items):
         needed(view, "goods", item.goods, Reason.NO_SUCH_GOODS, field=f"items[{number}].goods")
     if (valuation is None) != all(item.value_minor is None for item in items):
@@ -305,7 +308,7 @@ class GoodsReceived(EntryBase, frozen=True, kw_only=True):
 
     donor: Person
     fund: Code
-    items: Items
+    items: tuple[Given, ...]
     received_on: date
     store: StockPlace
     valuation_sha256: Sha256 | None = None
@@ -355,12 +358,13 @@ class GoodsGivenDirectly(EntryBase, frozen=True, kw_only=True):
     """Of the minutes of the handing over (biên bản giao nhận)."""
     fund: Code
     given_on: date
-    items: Items
+    items: tuple[Given, ...]
     hidden: HiddenScope | None = None
     inspection_sha256: Sha256 | None = None
     """Of the minutes of the inspection; needed for goods that must be inspected."""
     scope: OpenScope | None = None
     valuation_sha256: Sha256 | None = None
+    """Of the minutes of the council that valued them; exactly when an item has a value."""
 
     def postings(self) -> tuple[Posting, ...]:
         return tuple(
@@ -444,7 +448,7 @@ class StockCounted(EntryBase, frozen=True, kw_only=True):
     day_field: ClassVar = "counted_on"
 
     counted_on: date
-    items: Annotated[tuple[Counted, ...], msgspec.Meta(min_length=1, max_length=300)]
+    items: tuple[Counted, ...]
     minutes_sha256: Sha256
     """Of the minutes of the count (biên bản kiểm kê)."""
     store: StockPlace
@@ -467,6 +471,8 @@ class StockCounted(EntryBase, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, items=items)
 
     def changes(self, view: View) -> tuple[Change, ...]:
+        if not self.items:
+            raise Rejected(Reason.MALFORMED, "nothing was counted", field="items")
         rows: dict[str, Change] = {}
         for number, item in enumerate(self.items):
             field = f"items[{number}]"
@@ -522,6 +528,7 @@ class StockWrittenOff(EntryBase, frozen=True, kw_only=True):
     fund: Code | None = None
     """Whose goods they were: either an allocation's, or a fund's that were not allocated yet."""
     lots: tuple[LotPart, ...] | None = None
+    """The lots they were of, for goods kept by lot."""
 
     def postings(self) -> tuple[Posting, ...]:
         code = self.fund if self.allocation is None else self.allocation
@@ -598,6 +605,7 @@ class StockFound(EntryBase, frozen=True, kw_only=True):
     minutes_sha256: Sha256
     store: StockPlace
     lot: Code | None = None
+    """The lot they are of, for goods kept by lot."""
 
     def _parts(self) -> tuple[LotPart, ...] | None:
         return None if self.lot is None else (LotPart(self.lot, self.amount.minor),)
@@ -655,11 +663,13 @@ class DemandListed(EntryBase, frozen=True, kw_only=True):
     cells: Person
     """Not somebody but the cells of the matrix, sealed like somebody's particulars."""
     demand: Code
+    """Code of the list."""
     list_sha256: Sha256
     """Of the list it was counted from."""
     listed_on: date
     programme: Code
     total: Heads | None = None
+    """Children of all cells; absent when there are fewer than k."""
 
     def reads(self) -> tuple[Key, ...]:
         return (
