@@ -273,9 +273,6 @@ def fields(cls: type) -> list[Field]:
     declared = _declared(cls)
     day = getattr(cls, "day_field", None)
     found = []
-    common = (
-        {info.name for info in msgspec.structs.fields(base.EntryBase)} if issubclass(cls, base.EntryBase) else set()
-    )
     for info in msgspec.structs.fields(cls):
         if issubclass(cls, base.EntryBase) and info.name in base.EntryBase.__struct_fields__:
             continue  # told once, for every kind
