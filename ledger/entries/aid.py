@@ -487,9 +487,9 @@ class Delivered(EntryBase, frozen=True, kw_only=True):
     def _check_hidden(self, allocation: dict[str, Any]) -> None:
         check_month(self.delivered_on, field="delivered_on")
         refuse_open({"beneficiary_class": self.beneficiary_class, "meals": self.meals, "signed": self.signed})
-        # Of an allocation in the newer form, whose one open commune would tell what the delivery hides.
-        if "programme" in allocation and len(allocation["communes"]) == 1:
-            raise Rejected(Reason.SMALL_GROUP_OPEN, "its allocation names the commune: hide that too", field="hidden")
+        # An allocation in the newer form that stands open tells what is hidden here, or what the open deliveries leave.
+        if "programme" in allocation and "hidden" not in allocation:
+            raise Rejected(Reason.SMALL_GROUP_OPEN, "its allocation stands open: hide that too", field="hidden")
 
     def _check_open(self, view: View, allocation: dict[str, Any]) -> None:
         scope = self.scope

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ledger.accounts import Code, Posting, move
 from ledger.entries.base import EntryBase, Index, MoneyFact, Origin, Sha256, Title, View, needed
-from ledger.entries.groups import Heads
+from ledger.entries.groups import Heads, check_activity, check_heads
 from ledger.entries.restrictions import (
     check_fund_place,
     check_use,
@@ -155,8 +155,8 @@ class ChildrenReported(EntryBase, frozen=True, kw_only=True):
     """Whose work it was; absent when it was ours."""
 
     def reads(self) -> tuple[Key, ...]:
-        keys = (Key("programme", self.programme), Key("activity", self.activity))
-        return keys if self.commune is None else (*keys, Key("commune", self.commune), Key("book", "opened"))
+        keys = (Key("programme", self.programme), Key("activity", self.activity), Key("book", "opened"))
+        return keys if self.commune is None else (*keys, Key("commune", self.commune))
 
     def changes(self, view: View) -> tuple[Change, ...]:
         _check_listed(view, self.programme, self.activity)
@@ -166,9 +166,10 @@ class ChildrenReported(EntryBase, frozen=True, kw_only=True):
             raise Rejected(Reason.MALFORMED, "reported before the time was over", field="reported_on")
         if self.commune is not None:
             needed(view, "commune", self.commune, Reason.NO_SUCH_COMMUNE, field="commune")
-            k = needed(view, "book", "opened", Reason.BOOK_NOT_OPEN, field="book")["k"]
-            if self.heads < k:
-                raise Rejected(Reason.SMALL_GROUP_OPEN, "fewer children than may stand open", field="heads", k=k)
+        # Without a commune small figures stood open before activities were listed with how they may be named.
+        detailed = "general" in check_activity(view, self.activity, field="activity")
+        if self.commune is not None or detailed:
+            check_heads(view, self.heads, field="heads")
         return ()
 
 

@@ -206,8 +206,8 @@ class MealPlanSet(EntryBase, frozen=True, kw_only=True):
             if (self.pupils, self.days, self.price) != (None, None, None):
                 raise Rejected(Reason.MALFORMED, "pupils, days and price go together", field="pupils")
             check_month(self.set_on, field="set_on")
-            if len(allocation["communes"]) == 1:
-                raise Rejected(Reason.SMALL_GROUP_OPEN, "its allocation names the commune", field="allocation")
+            if "hidden" not in allocation:
+                raise Rejected(Reason.SMALL_GROUP_OPEN, "its allocation stands open", field="allocation")
             return (Change("meal-plan", self.plan, row),)
         check_heads(view, self.pupils, field="pupils")
         if not is_currency(self.price.unit):

@@ -174,7 +174,7 @@ def test_what_an_allocation_may_not_say(funded: World, reason: Reason, field: st
 def test_a_hidden_allocation_of_a_fund_for_one_thing_may_name_that(funded: World) -> None:
     """The fund's own restriction says it already, and the time window still binds."""
     funded.say(**allocated("pb-1", 100_000, communes=[], allocated_on=MONTH, hidden=hidden(commune=LAI_XUAN)))
-    window = {**OPEN_TO_ALL, "to_on": "2026-08-15"}
+    window = {**OPEN_TO_ALL, "to_on": "2026-07-15"}
     funded.say("fund_opened", fund="he", name="Nguồn hè", source="gift", restriction=window, places=[])
     funded.gift(1_000, fund="he")
     late = {"fund": "he", "activity": SUPPORT, "communes": [], "allocated_on": MONTH, "hidden": hidden(x="y")}

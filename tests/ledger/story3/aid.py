@@ -5,8 +5,8 @@ from typing import Any
 from tests.ledger.saying import DAY, HOLDER, MILK
 from tests.worlds import LAI_XUAN, MINH_TAN, SHA, World, vnd
 
-MONTH = "2026-09-01"
-"""Of what is hidden only the month is said; the story's day is the first of one."""
+MONTH = "2026-08-01"
+"""Of what is hidden only the month is said; the day itself is sealed."""
 CHILD = {"number": "TE0001", "name": "Nguyễn Văn Minh", "born_on": "2018-05-04", "gender": "nam"}
 
 
@@ -123,7 +123,7 @@ def tell(world: World) -> None:
     world.say("evaluated", **judged, delivery=given.index)
 
     few = {"fund": "chung", "activity": SUPPORT, "communes": [], "allocated_on": MONTH}
-    where = hidden(commune=LAI_XUAN, activity="PHAUTHUAT", day=DAY)
+    where = hidden(commune=LAI_XUAN, activity="PHAUTHUAT", day="2026-08-28")
     world.say(**allocated("pb-a2", 500_000, **few, hidden=where, needs=[{"need": "NC-2", "minor": 500_000}]))
     pay(world, "pb-a2", "lc-a2", 500_000)
     world.say("meal_plan_set", **{**plan, "plan": "BA-2", "allocation": "pb-a2"}, detail=sealed(pupils="4"))
@@ -139,4 +139,5 @@ def tell(world: World) -> None:
     under6 = {"list_sha256": SHA, "sent_on": DAY}
     listed = {"listed_on": DAY, "commune": MINH_TAN, "heads": 12}
     world.say("insurance_listed", **under6, **listed, roll=sealed(children="TE0002 TE0003"))
-    world.say("insurance_listed", **under6, listed_on=MONTH, province="31", roll=sealed(children="TE0001", day=DAY))
+    roll = sealed(children="TE0001", day="2026-08-28")
+    world.say("insurance_listed", **under6, listed_on=MONTH, province="31", roll=roll)
