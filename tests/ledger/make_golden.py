@@ -19,11 +19,12 @@ from ledger.record import decode
 from ledger.registers import decode_value
 from tests.ledger.replayed import balances_of, registers_digest, replayed
 from tests.ledger.saying import bodies, first_year, next_key, second_year
+from tests.ledger.story3 import third_year
 from tests.worlds import World
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 RECORDS = GOLDEN / "records"
-BOOKS: dict[str, Callable[[World], None]] = {"book-0.1": first_year, "book-0.2": second_year}
+BOOKS: dict[str, Callable[[World], None]] = {"book-0.1": first_year, "book-0.2": second_year, "book-0.3": third_year}
 
 
 class Teller(World):
