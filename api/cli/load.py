@@ -101,7 +101,7 @@ def _npsp(session: Session, folder: Path, place: str | None, check: bool) -> Ans
 
     if place is None:
         raise Misuse("thiếu --place — say which account it is loaded into: --place bank:USD")
-    loaded = load_npsp(session.opened, folder, place, by=session.actor, on=session.today, check=check)
+    loaded = load_npsp(session.opened, folder, place, by=session.actor, check=check)
     refused = [{"object": of, "why": why, "rows": rows} for (of, why), rows in sorted(loaded.refused.items())]
     document: dict[str, Any] = {
         "list": "npsp",

@@ -74,8 +74,8 @@ def load(book: OpenBook, what: str, path: Path, *, by: str, check: bool = False)
     loaded = record_all(book, what, asked, by=by, check=check or bool(faults))
     loaded.lines = len(lines) + len(rows - {line.row for line in lines})
     headings = {column.name: column.heading for column in loader.columns}
-    named = [replace(fault, column=headings.get(fault.column, fault.column)) for fault in loaded.faults]
-    loaded.faults = sorted([*faults, *named], key=lambda fault: (fault.row, fault.column))
+    named = [replace(fault, column=headings.get(fault.column, fault.column)) for fault in (*faults, *loaded.faults)]
+    loaded.faults = sorted(named, key=lambda fault: (fault.row, fault.column))
     return loaded
 
 

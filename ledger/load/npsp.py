@@ -22,7 +22,6 @@ Rows are known again by their NPSP ids: a second load records what is new.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
@@ -75,8 +74,8 @@ class NpspLoaded:
     faults: list[Fault] = field(default_factory=list)
 
 
-def load_npsp(book: OpenBook, folder: Path, place: str, *, by: str, on: date, check: bool = False) -> NpspLoaded:
-    """Records an export into a place that is open; `on` is today, which credits are listed on.
+def load_npsp(book: OpenBook, folder: Path, place: str, *, by: str, check: bool = False) -> NpspLoaded:
+    """Records an export into a place that is open.
 
     Raises Rejected(NO_SUCH_PLACE, FILE_UNREADABLE, HEADER_UNKNOWN).
     """
@@ -97,7 +96,7 @@ def load_npsp(book: OpenBook, folder: Path, place: str, *, by: str, on: date, ch
     if not check and not _record(book, "npsp", [one for _, one in given], loaded, by):
         return loaded
     stand = dict(zip((of for of, _ in given), index_of(book, "npsp", [one for _, one in given]), strict=True))
-    credits = list(export.credits(stand, donors, on))
+    credits = list(export.credits(stand, donors))
     loaded.credits_minor = export.credits_minor
     if check:  # what builds on donors that are not there yet cannot be rehearsed: it is counted
         loaded.taken.update(one.entry["kind"] for one in (*(one for _, one in given), *credits))
@@ -278,14 +277,12 @@ class _Export:
             "pledged_on": day,
         }
 
-    def credits(
-        self, stand: Mapping[str, int | None], donors: Mapping[tuple[str, str], int | None], on: date
-    ) -> Iterable[Asked]:
+    def credits(self, stand: Mapping[str, int | None], donors: Mapping[tuple[str, str], int | None]) -> Iterable[Asked]:
         """Who stood behind a gift; on its first part, and at most that part."""
         for key, rows in _grouped(self.tables["Partial_Soft_Credit__c"], "Opportunity__c").items():
             row = self.won.get(key)
             gift = None if row is None else self._minor(row["amount"])
-            if gift is None:
+            if row is None or gift is None:
                 self._no("Partial_Soft_Credit__c", "its gift was not taken", len(rows))
                 continue
             limit, credits = self._parts_quietly(key, gift), []
@@ -300,7 +297,7 @@ class _Export:
                 credits.append({"minor": minor, "person": person})
             if credits:
                 index = stand.get(f"{key}/0")
-                entry = {"kind": "credits_listed", "credits": credits, "gift": index, "listed_on": on.isoformat()}
+                entry = {"kind": "credits_listed", "credits": credits, "gift": index, "listed_on": row["close_date"]}
                 yield Asked(entry, (int(key),), "Partial_Soft_Credit__c")
 
     def _parts_quietly(self, key: str, minor: int) -> int:
