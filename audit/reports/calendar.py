@@ -330,7 +330,7 @@ def flow(source: Source, period: Period) -> Report:
                 None,
                 sign * entry.amount.minor,
                 entry.fund,
-                f"bản ghi {entry.from_index}, {entry.from_leaf[:16]}…",
+                f"{entry.from_origin}, bản ghi / record {entry.from_index}",
                 told.index,
             )
         else:
