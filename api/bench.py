@@ -22,7 +22,8 @@ from typing import Any
 
 from audit.checks_log import check_log
 from audit.database import verify_home
-from audit.queries import prove, write_tiles
+from audit.queries import balances, prove, write_tiles
+from audit.trace import trace_stored
 from audit.verify import verify_tiles
 from ledger.book import Draft
 from ledger.days import day_of, to_instant
@@ -261,7 +262,7 @@ class _Month(_Fixture):
         return 0 if head is None else head.size
 
     def _batch(self, start: int) -> Iterator[dict[str, Any]]:
-        day, gifts, uses = self.day.isoformat(), 919, 20
+        day, gifts, uses = self.day.isoformat(), 835, 41  # twenty gifts to a use; a use is four records
         code = f"b-{start}"
         line = {"place": "bank:B", "fund": "f", "received_on": day, "parts": [], "statement": start}
         total = gifts * 50_000
@@ -366,6 +367,45 @@ def proof(large: int = 1_000_000, small: int = 10_000, rounds: int = 200) -> Res
     return _ceiling("proof", what, "us", ours * 1e6 / rounds, reference * 1e6 / rounds, 3.0)
 
 
+def _asked(
+    large: int, small: int, rounds: int, ask: Callable[[_Month, int, int], object], seed: str
+) -> tuple[float, float]:
+    """Microseconds that a question about one record, as of a size after it, costs in a large book and in a small one;
+    the database's cache is empty. Every second record is among the oldest gifts, which are used by now."""
+    draw = Random(seed)
+    spent = {large: 0.0, small: 0.0}
+    for number in range(rounds):
+        for size in (large, small):
+            book = _month(size)
+            index = draw.randrange(3, size // 30 if number % 2 else size)
+            at = draw.randrange(index + 1, size + 1)
+            book.opened.engine.dispose()
+            book.size()  # connects
+            spent[size] += _timed(lambda b=book, i=index, s=at: ask(b, i, s))  # type: ignore[misc]
+    return spent[large] * 1e6 / rounds, spent[small] * 1e6 / rounds
+
+
+def trace(large: int = 1_000_000, small: int = 10_000, rounds: int = 200) -> Result:
+    """What one gift did, or whose gifts made one use, as of any size: a large book against a small one."""
+
+    def ask(book: _Month, index: int, size: int) -> None:
+        with reading(book.opened.engine) as db:
+            trace_stored(db, book.opened.code, index, size)
+
+    what = f"trace of one record as of any size, of {large:,} records / of {small:,} (a ceiling)"
+    return _ceiling("trace", what, "us", *_asked(large, small, rounds, ask, "trace"), 3.0)
+
+
+def balance(large: int = 1_000_000, small: int = 10_000, rounds: int = 200) -> Result:
+    """One account's balance as of any index: a large book against a small one."""
+
+    def ask(book: _Month, index: int, size: int) -> None:
+        balances(book.opened, at=size - 1, account=("fund:f", "bank:B", "donors")[index % 3])
+
+    what = f"one account's balance as of any index, of {large:,} records / of {small:,} (a ceiling)"
+    return _ceiling("balance", what, "us", *_asked(large, small, rounds, ask, "balance"), 3.0)
+
+
 def incremental(large: int = 1_000_000, new: int = 1_000) -> Result:
     """An audit of new records that goes on from a saved one, and is saved again, against the full audit."""
     month = _month(large)
@@ -445,6 +485,8 @@ BENCHES: dict[str, Callable[[], Result]] = {
     "verify_memory": verify_memory,
     "proof": proof,
     "incremental": incremental,
+    "trace": trace,
+    "balance": balance,
     "audit": audit,
     "import": statement,
 }

@@ -17,7 +17,7 @@ from ledger.store.engine import reading, writing
 from ledger.store.folded import NOTHING, Folded, Keeper, KeptLots, Marks, folded, forget
 from ledger.tracing import Tracing
 
-AT_ONCE = 2048
+AT_ONCE = 1024
 """Records in one transaction: whoever records waits no longer than that."""
 
 

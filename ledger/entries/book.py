@@ -170,7 +170,9 @@ class TracingSet(EntryBase, frozen=True, kw_only=True):
 
     fund: Code
     rule: Literal["fifo", "pro_rata"]
+    """First in, first out; or of all lots in proportion."""
     year: Annotated[int, msgspec.Meta(ge=1900, le=9999)]
+    """The year of the money day."""
 
     def reads(self) -> tuple[Key, ...]:
         return (Key("fund", self.fund), Key("tracing", f"{self.fund}/{self.year}"))

@@ -22,6 +22,10 @@ def test_balances_now_then_and_by_day(client: TestClient, world: World) -> None:
     assert fund(f"?at={first - 1}") == 0
     assert fund("?on=2026-08-15") == 500
     assert fund("?on=2026-08-30&book=hp") == 570
+    assert fund(f"?at={first}&account=fund:sua") == 500
+    assert fund(f"?at={first}&account=fund:chung") == 0
+    one = client.get("/api/v1/balances?account=fund:sua").json()["balances"]
+    assert one == [{"account": "fund:sua", "unit": "VND", "minor": 570}]
     beyond = client.get("/api/v1/balances?at=9999")
     assert (beyond.status_code, beyond.json()["reason"]) == (404, "NO_SUCH_RECORD")
     assert_whole(world)

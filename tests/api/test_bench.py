@@ -25,3 +25,12 @@ def test_one_proof_and_an_audit_that_goes_on() -> None:
         assert result.ratio == pytest.approx(result.ours / result.reference, rel=0.01)
         assert result.ok is (result.ratio <= most)
     assert on.ours < on.reference
+
+
+@pytest.mark.parametrize("name", ["trace", "balance"])
+def test_questions_about_an_older_size(name: str) -> None:
+    """The same books again; both questions are answered for any record of them."""
+    asked = getattr(bench, name)(6_000, 2_000, rounds=4)
+    assert (asked.name, asked.unit, asked.floor) == (name, "us", 3.0)
+    assert asked.ours > 0 < asked.reference
+    assert asked.ratio == pytest.approx(asked.ours / asked.reference, rel=0.01)

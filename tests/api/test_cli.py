@@ -315,6 +315,8 @@ def test_questions_answer_with_their_documents(told: Path) -> None:
     """Others parse these keys."""
     assert sovang("balances", "--json", home=told).said["balances"]
     assert sovang("balances", "--at", 6, "--json", home=told).said["at"] == 6
+    one = sovang("balances", "--account", "donors", "--at", 9, "--json", home=told).said["balances"]
+    assert {row["account"] for row in one} <= {"donors"}
     assert sovang("balances", "--on", YESTERDAY, "--json", home=told).code == 0
     refused(sovang("balances", "--at", 6, "--on", YESTERDAY, home=told), 2, "MISUSE")
     refused(sovang("balances", "--at", 600, home=told), 1, "NO_SUCH_RECORD")

@@ -1,6 +1,7 @@
 """Lots and marks that are kept say what the fold of all records says, at every size, however they were come by."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -13,6 +14,7 @@ from audit.trace import trace, trace_stored
 from ledger import folding
 from ledger.folding import catch_up
 from ledger.record import decode
+from ledger.refusals import Reason, Rejected
 from ledger.store import read, tables
 from ledger.store.engine import open_engine, reading, writing
 from ledger.store.folded import NOTHING, Folded, Keeper, KeptLots, folded
@@ -20,7 +22,7 @@ from ledger.tracing import Tracing
 from tests.audits import check_book
 from tests.ledger.saying import bodies, first_year
 from tests.ledger.test_tracing import RandomBook, Step, steps
-from tests.worlds import World
+from tests.worlds import START, TODAY, World, vnd
 
 BOOK = "hp"
 
@@ -119,6 +121,75 @@ def test_balances_as_of_every_index(world: World, monkeypatch: pytest.MonkeyPatc
         db.execute(tables.marks.delete())
         db.execute(tables.folded.delete())
     monkeypatch.undo()
+    check_book(world)
+
+
+def test_cut_off_in_the_middle(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever happens between two parts leaves an older size, which is asked and gone on from like any other."""
+    first_year(world)
+    stored, code = bodies(world), world.open.code
+    monkeypatch.setattr(folding, "AT_ONCE", 11)
+    written: list[int] = []
+
+    def broken(keeper: Keeper, done: Folded) -> None:
+        write(keeper, done)
+        written.append(done.size)
+        if len(written) == 3:
+            raise RuntimeError("the power fails before the commit")
+
+    write = Keeper.write
+    monkeypatch.setattr(Keeper, "write", broken)
+    with pytest.raises(RuntimeError):
+        catch_up(world.open.engine, code)
+    with reading(world.open.engine) as db:
+        assert folded(db, code).size == 22 < written[-1]
+        assert [trace_stored(db, code, i) for i in range(30)] == [trace(stored, i) for i in range(30)]
+    catch_up(world.open.engine, code)
+    with reading(world.open.engine) as db:
+        assert folded(db, code).size == len(stored)
+    check_book(world)
+
+
+def test_two_at_once_write_nothing_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The head's lock is taken first: a second run finds what the first has written."""
+    first_year(world)
+    monkeypatch.setattr(folding, "AT_ONCE", 5)
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(catch_up, world.open.engine, world.open.code) for _ in range(2)]:
+            done.result()
+    check_book(world)
+
+
+def test_a_rule_is_set_once_and_before_its_year(world: World) -> None:
+    """Lost without it: what donors were told is followed anew whenever it suits somebody."""
+    for fields, reason in (
+        ({"year": TODAY.year}, Reason.MALFORMED),
+        ({"year": TODAY.year - 1}, Reason.MALFORMED),
+        ({"fund": "khong-co"}, Reason.NO_SUCH_FUND),
+        ({"rule": "lifo"}, Reason.MALFORMED),
+        ({}, None),
+        ({"rule": "fifo"}, Reason.ALREADY_EXISTS),
+    ):
+        asked = {"fund": "sua", "rule": "pro_rata", "year": TODAY.year + 1, **fields}
+        if reason is None:
+            world.say("tracing_set", **asked)
+            continue
+        with pytest.raises(Rejected) as refused:
+            world.say("tracing_set", **asked)
+        assert refused.value.reason is reason
+    one, two = world.gift(300).index, world.gift(100).index
+    year = TODAY.year + 1
+    with reading(world.open.engine) as db:
+        assert f"pro rata in {year}" in trace_stored(db, world.open.code, one).rule
+    world.clock.moment = START.replace(year=year)
+    paid = {"place": "bank:VCB", "parts": [], "fund": "sua", "amount": vnd(100)}
+    world.say("bank_fee_charged", **paid, charged_on=TODAY.isoformat())
+    world.say("bank_fee_charged", **paid, charged_on=TODAY.replace(year=year).isoformat())
+    catch_up(world.open.engine, world.open.code)
+    # The first fee was of the old year: all of the first gift. Of the second ⌊100·200/300⌋ = 66 and 34.
+    with reading(world.open.engine) as db:
+        told = [trace_stored(db, world.open.code, gift).uses for gift in (one, two)]
+    assert [[use.amount_minor for use in uses] for uses in told] == [[100, 66], [34]]
     check_book(world)
 
 
