@@ -84,7 +84,8 @@ class Fold:
     _into: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     """Where a step leads to → (record, where it comes from)."""
     _undone_by: dict[int, int] = field(default_factory=dict)
-    _refunds: dict[int, list[int]] = field(default_factory=dict)
+    _refunds: dict[int, list[tuple[int, int | None]]] = field(default_factory=dict)
+    """Gift → (record that gave some of it back, the part it was of)."""
     _opens: dict[str, int] = field(default_factory=dict)
     _keys: list[int] = field(default_factory=list)
 
@@ -98,7 +99,7 @@ class Fold:
         if isinstance(entry, Reversed):
             self._undone_by[entry.reversed] = record.index
         elif isinstance(entry, GiftRefunded):
-            self._refunds.setdefault(entry.gift, []).append(record.index)
+            self._refunds.setdefault(entry.gift, []).append((record.index, entry.part))
         elif isinstance(entry, FundOpened):
             self._opens[entry.fund] = record.index
         elif isinstance(entry, KeyReplaced):
@@ -123,7 +124,8 @@ class Fold:
         if traced.amount is None or traced.fund is None:
             said = "no gift" if traced.amount is None else "for several funds: name the part"
             raise Rejected(Reason.NOT_A_GIFT, said, field="gift", index=gift)
-        inside = {0, gift, *self._keys, *self._refunds.get(gift, ())}
+        refunds = (refund for refund, of in self._refunds.get(gift, ()) if part is None or of == part)
+        inside: set[int] = {0, gift, *self._keys, *refunds}
         if traced.fund in self._opens:
             inside.add(self._opens[traced.fund])
         uses = _uses(traced, body)

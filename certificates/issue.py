@@ -284,7 +284,9 @@ def _state(db: Connection, book: str, paper: CertificateIssued) -> tuple[State, 
         return "revoked", rows[keys[0]]["revoked"]
     if rows.get(keys[1], {}).get("live"):
         return "cancelled", rows[keys[1]]["by"]
-    return ("cancelled" if rows.get(keys[2], {}).get("minor") else "valid"), None
+    back = rows.get(keys[2], {})
+    refunded = back.get("minor") if paper.part is None else back.get("parts", {}).get(str(paper.part))
+    return ("cancelled" if refunded else "valid"), None
 
 
 @dataclass(frozen=True, slots=True)

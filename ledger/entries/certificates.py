@@ -67,7 +67,7 @@ class CertificateIssued(EntryBase, frozen=True, kw_only=True):
             fits = False
         if not fits:
             raise Rejected(Reason.NOT_A_GIFT, field="gift", index=self.gift)
-        if is_reversed(view, self.gift) or refunded(view, self.gift):
+        if is_reversed(view, self.gift) or refunded(view, self.gift, self.part):
             raise Rejected(Reason.GIFT_TAKEN_BACK, field="gift", index=self.gift)
         live = view.register("certificate-of", self.gift_key())
         if live is not None and live["live"]:

@@ -12,6 +12,8 @@ import pytest
 
 from audit.findings import FindingKind
 from audit.reports import Period, Report, make_report, open_source
+from audit.trace import trace_stored
+from certificates.issue import is_live
 from ledger.approving import approve
 from ledger.entries.foreign import approval_needed, approval_rules
 from ledger.entries.pledges import Instalment, Matching, PledgeMade, Recurring, due_of_matching, schedule, standing
@@ -685,3 +687,40 @@ def test_the_list_of_aid_from_abroad_keeps_the_worth_of_its_day(world: World) ->
     ]
     reverse(world, gift)
     assert cells(reported(world, "foreign-aid"), "minor", "vnd")[-1] == (-100_000, -25_900_000)
+
+
+# --- what becomes of it elsewhere -----------------------------------------------------------------------
+
+
+def test_an_envelope_given_back_is_told_apart_from_its_neighbours(world: World) -> None:
+    """Its trace and its paper know it; the other envelope's know nothing of it."""
+    sheet = say(world, "cash_sheet_received")
+    paper = {"gift": sheet.index, "gift_leaf": sheet.leaf_hash.hex(), "paper": "receipt"}
+    say(world, "gift_refunded", place="cash:TM", fund="chung", gift=sheet.index, part=1, amount=vnd(50_000))
+    with reading(world.open.engine) as db:
+        first, second = (trace_stored(db, world.open.code, sheet.index, part=part) for part in (0, 1))
+        whole = trace_stored(db, world.open.code, sheet.index)
+    assert (first.refunded, second.refunded, whole.refunded) == (0, 50_000, 50_000)
+    refused(R.GIFT_TAKEN_BACK, lambda: say(world, "certificate_issued", **paper, part=1), "gift")
+    given = say(world, "certificate_issued", **paper, part=0)
+    assert is_live(world.open, given.index)
+    say(world, "gift_refunded", place="cash:TM", fund="chung", gift=sheet.index, part=0, amount=vnd(1))
+    assert not is_live(world.open, given.index)
+
+
+def test_a_gift_is_followed_through_another_purpose_and_another_currency(world: World) -> None:
+    """Its donor's money is found where it went, to the smallest part."""
+    say(world, "place_opened", place="bank:USD", name="USD", currency="USD")
+    gift = world.gift(300_000)
+    other = world.gift(100_000, fund="chung")
+    vary(world, 100_000, gift=gift.index)
+    aid = dollars(world)
+    world.say(**exchange(world, amount={"minor": 40_000, "unit": "USD"}, bought=vnd(10_360_000)))
+    say(world, "management_spent", place="bank:VCB", fund="chung", amount=vnd(200_000))
+    with reading(world.open.engine) as db:
+        one, two, three = (trace_stored(db, world.open.code, index) for index in (gift.index, other.index, aid))
+    assert {held.account: held.minor for held in one.held} == {"fund:sua": 200_000}
+    assert [use.amount_minor for use in one.uses] == [100_000]
+    assert [use.amount_minor for use in two.uses] == [100_000]
+    assert sum(held.minor for held in three.held) == 100_000
+    assert three.uses == ()
