@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.problems import MEDIA_TYPE, STATUS
+from api.reports import XLSX_TYPE
 from api.v1.examples import EXAMPLES, MANY, WANTED
 from api.v1.schema import entry_schemas
 from api.words import WORDS
@@ -197,6 +198,14 @@ _SCHEMAS: dict[str, Any] = {
             ),
         }
     ),
+    "Loaded": _object(
+        {
+            "lines": _INDEX,
+            "recorded": _INDEX,
+            "repeated": {**_INDEX, "description": "Of those that were there already."},
+            "faults": _list(_object({"row": _INDEX, "column": _TEXT, "reason": _TEXT, "message": _TEXT})),
+        }
+    ),
     "Kinds": _object({"kinds": _list({"type": "object"}), "$defs": {"type": "object"}}),
     "Ready": _object({"ready": {"const": True}, "alarms": _list({"type": "object"}), "books": {"type": "object"}}),
     "Health": _object({"ok": {"const": True}, "sqlite": {"type": "object"}}),
@@ -214,6 +223,7 @@ _ANSWERS: dict[tuple[str, str], dict[int, tuple[str, dict[str, Any]]]] = {
     ("get", "/api/v1/reports"): {200: (_JSON, _ref("Reports"))},
     ("get", "/api/v1/reports/{kind}"): {200: (_JSON, _ref("Report"))},
     ("post", "/api/v1/find"): {200: (_JSON, _ref("Found"))},
+    ("post", "/api/v1/load/{what}"): {200: (_JSON, _ref("Loaded"))},
     ("post", "/api/v1/proposals/{index}/approve"): {status: (_JSON, _ref("Approval")) for status in (201, 200)},
     ("post", "/api/v1/proposals/{index}/decline"): {status: (_JSON, _ref("Declining")) for status in (201, 200)},
     ("get", "/api/v1/proofs/{index}"): {200: ("application/octet-stream", _BYTES)},
@@ -230,6 +240,11 @@ _ANSWERS: dict[tuple[str, str], dict[int, tuple[str, dict[str, Any]]]] = {
     ("get", "/healthz"): {200: (_JSON, _ref("Health"))},
     ("get", "/readyz"): {200: (_JSON, _ref("Ready"))},
     ("get", "/metrics"): {200: ("text/plain", _TEXT)},
+}
+
+# What else an operation answers with: other media types of its 200.
+_FILES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("get", "/api/v1/reports/{kind}"): ("text/csv", XLSX_TYPE, "application/pdf"),
 }
 
 # What each POST with a body takes: path → schema and examples.
@@ -267,8 +282,14 @@ def _describe(method: str, path: str, operation: dict[str, Any]) -> None:
         for status, (media, schema) in _ANSWERS.get((method, path), {}).items()
     }
     statuses = {400, 401, 404, 405, 500, 503} | ({403, 409, 413, 415, 422} if method == "post" else {409, 422})
+    for media in _FILES.get((method, path), ()):
+        responses["200"]["content"][media] = {"schema": _BYTES}
+        statuses |= {413}
     responses |= {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(statuses)}
     operation["responses"] = responses
+    if (method, path) == ("post", "/api/v1/load/{what}"):
+        content = {media: {"schema": _BYTES} for media in ("text/csv", XLSX_TYPE)}
+        operation["requestBody"] = {"required": True, "content": content}
     if method == "post" and path in _BODIES:
         schema, examples = _BODIES[path]
         operation["requestBody"] = {

@@ -157,6 +157,8 @@ def _funds(source: Source, period: Period) -> dict[tuple[str, str], _Fund]:
         return of(account) if is_known(account) and is_held(account) else None
 
     for told in source.records:
+        if told.booked_on > period.to_on:
+            continue
         for posting, sign in source.moved(told):
             unit, minor = posting.amount.unit, sign * posting.amount.minor
             if posting.source == "donors" and root(posting.destination) == "used":
