@@ -144,7 +144,11 @@ PLEDGE_IN_GIFT = "the part of a pledge that this fulfils"
 
 # The postings, in order; the notation is explained in docs/format.md and read by tests/test_docs.py.
 POSTINGS: dict[str, tuple[str, ...]] = {
-    "balance_brought": ("amount: brought → fund:{fund}", "amount: outside → {place}"),
+    "balance_brought": (
+        "amount: brought → fund:{fund}",
+        "amount: outside → {place}",
+        "if lot, amount: lots → lot:{lot}",
+    ),
     "shortfall_covered": ("amount: fund:{from_fund} → shortfall:{fund}",),
     "restriction_varied": ("amount: fund:{fund} → fund:{to_fund}",),
     "pledge_made": ("amount: promised → pledge:{pledge}",),

@@ -25,6 +25,7 @@ import msgspec
 
 from ledger.accounts import Posting, root
 from ledger.entries.base import EntryBase
+from ledger.entries.book import BalanceBrought
 from ledger.entries.control import Reversed
 from ledger.entries.goods import GoodsGivenDirectly, GoodsIssued, GoodsReceived, GoodsReturned, Purchased, StockFound
 from ledger.entries.lots import LotPart
@@ -142,7 +143,7 @@ class Worth:
         elif isinstance(entry, GoodsReceived | GoodsGivenDirectly):
             for given in entry.items:
                 yield self._new(index, given.goods, given.quantity, "VND", given.value_minor, given.lot)
-        elif isinstance(entry, StockFound):
+        elif isinstance(entry, BalanceBrought | StockFound):
             yield self._new(index, entry.amount.unit, entry.amount.minor, "VND", None, entry.lot)
 
     def _incoming(self, items: Iterator[Span], index: int, posting: Posting) -> Span:

@@ -356,18 +356,28 @@ class MoneyReturned(MoneyFact, frozen=True, kw_only=True):
 
     def changes(self, view: View) -> tuple[Change, ...]:
         check_handed(view, self.order, holder=self.holder, allocation=self.allocation, field="order")
-        return (*self.entered(view), *self._under_contract(view, -1))
+        return (*self.entered(view), *self._given_back(view))
 
     def undone(self, view: View) -> tuple[Change, ...]:
-        return self._under_contract(view, 1)
+        order = needed(view, "handed", self.order, Reason.NO_SUCH_ORDER, field="order")
+        if "contract" not in order:
+            return ()
+        return check_order(
+            view,
+            contract=order["contract"],
+            stage=order.get("stage"),
+            allocation=self.allocation,
+            supplier=self.holder,
+            amount=self.amount,
+        )
 
     def redone(self, view: View) -> tuple[Change, ...]:
-        return self._under_contract(view, -1)
+        return self._given_back(view)
 
-    def _under_contract(self, view: View, sign: int) -> tuple[Change, ...]:
-        """What a supplier gave back may be paid again."""
+    def _given_back(self, view: View) -> tuple[Change, ...]:
+        """What a supplier gave back may be paid again under its contract."""
         order = needed(view, "handed", self.order, Reason.NO_SUCH_ORDER, field="order")
-        return order_changed(view, order.get("contract"), order.get("stage"), sign * self.amount.minor)
+        return order_changed(view, order.get("contract"), order.get("stage"), -self.amount.minor)
 
 
 class SignedList(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -8,6 +8,7 @@ import msgspec
 from ledger.accounts import Code, Place, Posting, move
 from ledger.days import Instant
 from ledger.entries.base import EntryBase, Index, Origin, Sha256, Title, View, check_place, needed
+from ledger.entries.lots import Brought, lot_keys, lots_in, open_lots, relisted
 from ledger.log import replacement
 from ledger.log.note import NoteRejected, VerifierKey
 from ledger.log.policy import PolicyRejected, parse_policy
@@ -142,12 +143,23 @@ class BalanceBrought(EntryBase, frozen=True, kw_only=True):
     """The open gifts that make up the amount; they add up to it, or there are none."""
     minutes_sha256: Sha256
     brought_on: date
+    expires_on: date | None = None
+    """The last day on which the goods may be handed out."""
+    lot: Code | None = None
+    """The lot, for goods kept by lot: one entry a lot."""
+
+    def _lot(self) -> Brought:
+        return Brought(self.amount.unit, self.amount.minor, self.lot, self.expires_on)
 
     def postings(self) -> tuple[Posting, ...]:
-        return (move(self.amount, "brought", f"fund:{self.fund}"), move(self.amount, "outside", self.place))
+        return (
+            move(self.amount, "brought", f"fund:{self.fund}"),
+            move(self.amount, "outside", self.place),
+            *lots_in((self._lot(),)),
+        )
 
     def reads(self) -> tuple[Key, ...]:
-        return (Key("place", self.place), Key("fund", self.fund))
+        return (Key("place", self.place), Key("fund", self.fund), *lot_keys(self.place, (self._lot(),)))
 
     def changes(self, view: View) -> tuple[Change, ...]:
         check_place(view, self.place, self.amount.unit)
@@ -156,7 +168,14 @@ class BalanceBrought(EntryBase, frozen=True, kw_only=True):
         needed(view, "fund", self.fund, Reason.NO_SUCH_FUND, field="fund")
         if self.gifts and sum(gift.minor for gift in self.gifts) != self.amount.minor:
             raise Rejected(Reason.PARTS_DIFFER, "the open gifts do not add up to the balance", field="gifts")
+        if not is_currency(self.amount.unit):
+            return open_lots(view, self.place, (self._lot(),), field=None)
+        if self.lot is not None or self.expires_on is not None:
+            raise Rejected(Reason.MALFORMED, "money has no lot", field="lot")
         return ()
+
+    def redone(self, view: View) -> tuple[Change, ...]:
+        return () if self.lot is None else relisted(view, self.place, self.amount.unit, (self.lot,))
 
 
 class TracingSet(EntryBase, frozen=True, kw_only=True):

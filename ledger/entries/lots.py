@@ -10,7 +10,7 @@ fit leaves a store for somebody's hands, and what expires first leaves first (FE
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -45,6 +45,15 @@ class Incoming(Protocol):
     def expires_on(self) -> date | None: ...
 
 
+class Brought(NamedTuple):
+    """An item by itself, where an entry is about one."""
+
+    goods: str
+    quantity: int
+    lot: str | None
+    expires_on: date | None
+
+
 def lots_in(items: Iterable[Incoming]) -> tuple[Posting, ...]:
     """The memo of items that enter a store: what is on hand of their lots."""
     return tuple(
@@ -77,8 +86,10 @@ def is_tracked(view: View, goods: str) -> bool:
     return row is not None and bool(row.get("tracked"))
 
 
-def open_lots(view: View, store: str, items: Sequence[Incoming], *, field: str) -> tuple[Change, ...]:
+def open_lots(view: View, store: str, items: Sequence[Incoming], *, field: str | None) -> tuple[Change, ...]:
     """New lots of goods that enter a store, one for each item of goods that are kept by lot.
+
+    `field` is the list that the items stand in; None where the entry is itself the one item.
 
     Raises Rejected: MALFORMED (a lot where none belongs, none where one does), ALREADY_EXISTS.
     """
@@ -86,18 +97,18 @@ def open_lots(view: View, store: str, items: Sequence[Incoming], *, field: str) 
     listed: dict[str, list[str]] = {}
     opened: dict[str, str] = {}
     for number, item in enumerate(items):
-        where = f"{field}[{number}]"
-        goods = needed(view, "goods", item.goods, Reason.NO_SUCH_GOODS, field=field)
+        where = "" if field is None else f"{field}[{number}]."
+        goods = needed(view, "goods", item.goods, Reason.NO_SUCH_GOODS, field=field or "amount")
         if not goods.get("tracked"):
             if item.lot is not None or item.expires_on is not None:
-                raise Rejected(Reason.MALFORMED, "these goods are not kept by lot", field=f"{where}.lot")
+                raise Rejected(Reason.MALFORMED, "these goods are not kept by lot", field=f"{where}lot")
             continue
         if item.lot is None:
-            raise Rejected(Reason.MALFORMED, "these goods are kept by lot", field=f"{where}.lot")
+            raise Rejected(Reason.MALFORMED, "these goods are kept by lot", field=f"{where}lot")
         if goods.get("expires") and item.expires_on is None:
-            raise Rejected(Reason.MALFORMED, "these goods expire: say when", field=f"{where}.expires_on")
+            raise Rejected(Reason.MALFORMED, "these goods expire: say when", field=f"{where}expires_on")
         if item.lot in opened or view.register("lot", item.lot) is not None:
-            raise Rejected(Reason.ALREADY_EXISTS, field=f"{where}.lot", code=item.lot)
+            raise Rejected(Reason.ALREADY_EXISTS, field=f"{where}lot", code=item.lot)
         value: dict[str, Any] = {
             "goods": item.goods,
             "index": view.index,

@@ -222,6 +222,41 @@ def test_lots_are_those_of_the_goods_in_the_store(
     refused(reason, lambda: issue(stage, "px-1", minor, **changed), field)
 
 
+def brought(world: World, **changed: Any) -> Any:
+    fields = {
+        "amount": yoghurt(8),
+        "brought_on": DAY,
+        "expires_on": "2026-11-30",
+        "fund": "sua",
+        "gifts": [],
+        "lot": "l-old",
+        "minutes_sha256": SHA,
+        "place": STORE,
+        **changed,
+    }
+    return world.say("balance_brought", **{name: value for name, value in fields.items() if value is not None})
+
+
+def test_goods_of_the_old_books_come_with_their_lots(shop: World) -> None:
+    """One entry a lot; they wait for their inspection like all others, and money has none."""
+    refused(R.MALFORMED, lambda: brought(shop, lot=None), "lot")
+    refused(R.MALFORMED, lambda: brought(shop, expires_on=None), "expires_on")
+    refused(R.MALFORMED, lambda: brought(shop, place="bank:VCB", amount=vnd(1)), "lot")
+    first = brought(shop)
+    assert posted(shop, first)[2] == f"8 {FRESH} lots → lot:l-old"
+    refused(R.ALREADY_EXISTS, lambda: brought(shop), "lot")
+    say(shop, "goods_inspected", lot="l-old")
+    undone = reverse(shop, first.index)
+    given(shop, "l-new", 3, "2026-12-31")
+    reverse(shop, undone.index)
+    allocate(shop, "pb-h", yoghurt(11))
+    assert lots_of(shop, issue(shop, "px-1", 9).index) == {"l-old": 8, "l-new": 1}
+    assert {s.batch.lot for spot, _, spans in worth_of(shop).spots() for s in spans if spot == "handed:px-1"} == {
+        "l-old",
+        "l-new",
+    }
+
+
 def give_back(world: World, lot: str | None, minor: int) -> Any:
     lots = {} if lot is None else {"lots": [{"lot": lot, "minor": minor}]}
     return world.say(
@@ -498,8 +533,10 @@ def test_what_a_supplier_gives_back_may_be_paid_again(shop: World) -> None:
     back = shop.say("money_returned", amount=vnd(40_000), allocation="pb-ct", returned_on=DAY, **paid)
     reverse(shop, back.index)
     refused(R.STAGE_NOT_ACCEPTED, lambda: order(shop, "lc-2", 1), "amount")
-    shop.say("money_returned", amount=vnd(40_000), allocation="pb-ct", returned_on=DAY, **paid)
-    order(shop, "lc-2", 40_000)
+    back = shop.say("money_returned", amount=vnd(40_000), allocation="pb-ct", returned_on=DAY, **paid)
+    order(shop, "lc-2", 1)
+    refused(R.STAGE_NOT_ACCEPTED, lambda: reverse(shop, back.index), "amount")
+    order(shop, "lc-3", 39_999)
 
 
 @pytest.mark.parametrize(
