@@ -11,6 +11,7 @@ Each bundle is checked as a stranger would check it before it is given out.
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -220,14 +221,14 @@ def _followed(onward: Mapping[str, tuple[int, str]], node: str) -> Iterator[int]
         yield index
 
 
-def _uses(traced: Trace, body: Callable[[int], bytes]) -> list[tuple[dict[str, object], tuple[str, ...]]]:
+def _uses(traced: Trace, body: Callable[[int], bytes]) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
     """Each use as the bundle says it, and the accounts that it may have come from."""
     by_index: dict[int, tuple[int, dict[str, int]]] = {}
     for use in traced.uses:
         minor, goods = by_index.get(use.index, (0, {}))
         by_index[use.index] = (minor + use.amount_minor, _added(goods, use.goods))
     unit = traced.uses[0].unit if traced.uses else ""
-    told: list[tuple[dict[str, object], tuple[str, ...]]] = []
+    told: list[tuple[dict[str, Any], tuple[str, ...]]] = []
     for index, (minor, goods) in sorted(by_index.items()):
         postings = _read(body(index)).postings
         if not goods and not sinks(postings, [unit]):
