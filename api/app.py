@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
 from api.problems import Refused, problem_of, response_of
-from api.v1 import balances, deadlines, entries, health, kinds, log, papers, proofs, proposals, reports, verifiers
+from api.v1 import balances, deadlines, entries, health, kinds, load, log, papers, proofs, proposals, reports, verifiers
 from api.v1.books import RenderPaper, Shelves
 from api.v1.openapi import openapi_of
 from api.words import DoorReason
@@ -84,7 +84,20 @@ def create_app(
     app.state.shelves = shelves
     app.state.render_paper = render_paper
     problems.install(app)
-    for module in (entries, balances, proofs, proposals, log, papers, reports, deadlines, verifiers, kinds, health):
+    for module in (
+        entries,
+        load,
+        balances,
+        proofs,
+        proposals,
+        log,
+        papers,
+        reports,
+        deadlines,
+        verifiers,
+        kinds,
+        health,
+    ):
         app.include_router(module.router)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
     app.add_middleware(Door, hosts=frozenset(hosts))

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 import xlsxwriter
+from starlette.testclient import TestClient
 
+from api.v1.reading import MAX_BODY
 from ledger.load.catalogue import load_catalogue, write_ready
 from ledger.load.columns import Fault
 from ledger.load.lists import LOADERS, Loaded, load
@@ -371,3 +373,27 @@ def test_an_export_of_another_system_with_its_totals(sqlite_world: World) -> Non
     failed(sovang("load", "npsp", folder, "--place", "stock:KHO", home=home), 1, "NO_SUCH_PLACE")
     failed(sovang("load", "npsp", folder.parent, "--place", "bank:USD", home=home), 1, "FILE_UNREADABLE")
     check_book(world)
+
+
+def test_a_list_sent_to_the_api(sqlite_world: World, sqlite_client: TestClient, tmp_path: Path) -> None:
+    """The same list by the API: faults when asked, the first of them as the refusal, once however often it is sent."""
+    good = table(tmp_path / "g.csv", GIFTS, GIFT).read_bytes()
+    wrong = table(tmp_path / "w.csv", GIFTS, (*GIFT[:3], "50,000", NAME, PHONE)).read_bytes()
+
+    def sent(body: bytes, query: str = "", kind: str = "text/csv", what: str = "gifts") -> tuple[int, dict[str, Any]]:
+        answer = sqlite_client.post(f"/api/v1/load/{what}{query}", content=body, headers={"Content-Type": kind})
+        return answer.status_code, answer.json()
+
+    before = size(sqlite_world)
+    assert sent(good, "?check=true") == (200, {"lines": 1, "recorded": 0, "repeated": 0, "faults": []})
+    status, told = sent(wrong, "?check=true")
+    assert (status, [fault["reason"] for fault in told["faults"]]) == (200, ["ROW_AMBIGUOUS"])
+    status, problem = sent(wrong)
+    assert (status, problem["reason"], problem["details"]["row"]) == (422, "ROW_AMBIGUOUS", 2)
+    assert size(sqlite_world) == before
+    assert sent(good)[1]["recorded"] == 1
+    assert sent(good)[1]["repeated"] == 1
+    assert sent(good, kind="application/json")[1]["reason"] == "FORMAT_UNKNOWN"
+    assert sent(good, what="khac")[0] in (400, 404, 422)
+    assert sent(b"x" * (MAX_BODY + 1))[0] == 413
+    check_book(sqlite_world)
