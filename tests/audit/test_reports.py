@@ -20,13 +20,14 @@ from api.reports import FORMATS, bound_of, original_text, safe_text, to_bytes, t
 from audit import queries
 from audit.reports import REPORTS, Column, Period, Report, Row, make_report, open_source
 from ledger.accounts import is_held, root
+from ledger.catalogue_data import communes_of
 from ledger.money import is_currency
 from ledger.record import decode
 from ledger.refusals import Reason, Rejected
 from tests.audits import check_book
 from tests.ledger.saying import first_year
 from tests.shared import shared
-from tests.worlds import TODAY, World, vnd
+from tests.worlds import SHA, TODAY, World, vnd
 
 YEAR = Period(date(2026, 1, 1), date(2026, 12, 31))
 
@@ -424,3 +425,134 @@ def test_gifts_of_two_currencies_stay_apart(sqlite_world: World) -> None:
         ("431", "VND"),
     }
     check_book(sqlite_world)
+
+
+# What was used, and what may be published
+
+SPLIT = "09700@2019-01-01"
+"""A commune that was split on 2025-07-01 (ledger/data/commune_successors.csv)."""
+
+
+def deliver(world: World, minor: int, commune: str, number: int) -> int:
+    """Money that reached 30 children of a commune; the index of the delivery."""
+    holder = {"holder": "xa", "payee_kind": "commune"}
+    day = TODAY.isoformat()
+    said: dict[str, Any] = {"allocation": f"pb-{number}", "fund": "chung"}
+    world.say(
+        "allocated",
+        **said,
+        activity="SUA",
+        communes=[commune],
+        amount=vnd(minor),
+        allocated_on=day,
+        decision_sha256=SHA,
+    )
+    order = {"order": f"lc-{number}", "amount": vnd(minor)}
+    world.say("payment_ordered", **order, allocation=f"pb-{number}", payee=holder, place="bank:VCB", ordered_on=day)
+    world.say("money_advanced", **order, holder="xa", place="bank:VCB", paid_on=day, parts=[])
+    scope = {"activity": "SUA", "commune": commune, "heads": 30}
+    handed = {"handed": f"lc-{number}", "holder": "xa", "amount": vnd(minor), "delivered_on": day}
+    return world.say("delivered", **said, **handed, scope=scope).index
+
+
+def test_a_split_commune_counts_where_somebody_decided(sqlite_world: World) -> None:
+    """The commune of the day stays what the record says; today's is by decision where the law leaves two."""
+    world = sqlite_world
+    units = [
+        {"commune": commune, "name": name, "province": "01"}
+        for commune, name in ((SPLIT, "Vân Hòa cũ"), ("09676@2025-07-01", "Suối Hai"), ("09700@2025-07-01", "Yên Bài"))
+    ]
+    world.say("communes_listed", programme="HP256", communes=units)
+    world.gift(1_000, fund="chung")
+    first, second = (deliver(world, minor, SPLIT, minor) for minor in (100, 300))
+
+    def used(units: str) -> dict[tuple[str, str], int]:
+        said = rows(made(world, "use-by-commune", units=units))
+        return {(row["commune"], row["name"]): row["period"] for row in said}
+
+    assert used("day") == {(SPLIT, "Vân Hòa cũ"): 400}
+    ((commune, name),) = used("today")
+    assert (commune, used("today")[commune, name]) == (SPLIT, 400)
+    assert name.startswith("đã tách, chưa quyết định: Suối Hai hoặc Yên Bài")
+    decided = {"commune": SPLIT, "decided_on": TODAY.isoformat(), "decision_sha256": SHA}
+    world.say("commune_mapped", **decided, counted_in="09676@2025-07-01", of_record=first)
+    assert used("today")["09676@2025-07-01", "Suối Hai"] == 100
+    world.say("commune_mapped", **decided, counted_in="09700@2025-07-01")
+    assert used("today") == {("09676@2025-07-01", "Suối Hai"): 100, ("09700@2025-07-01", "Yên Bài"): 300}
+    assert used("day") == {(SPLIT, "Vân Hòa cũ"): 400}
+    assert first < second
+    check_book(world)
+
+
+def test_an_old_commune_is_counted_in_its_successor(sqlite_world: World) -> None:
+    """Where the law made one of one, nobody needs to decide."""
+    sqlite_world.gift(1_000, fund="chung")
+    deliver(sqlite_world, 250, "11500@2019-01-01", 1)
+    (row,) = rows(made(sqlite_world, "use-by-commune", units="today"))
+    now = communes_of("HP14", YEAR.to_on)
+    assert row["commune"] in {unit.commune for unit in now}
+    assert (row["period"], row["heads"]) == (250, 30)
+    with pytest.raises(Rejected):
+        made(sqlite_world, "use-by-commune", units="hôm nay")
+
+
+def test_names_are_published_by_consent_only(sqlite_world: World) -> None:
+    """One agreed, one did not, one agreed and took it back, one never registered."""
+    world = sqlite_world
+    donors = {}
+    for name, may in (("Trần Thị Bình", True), ("Lê Văn Cường", False), ("Phạm Văn Dũng", True)):
+        said = {"donor": {"private": {"name": name}}, "donor_kind": "person", "may_publish_name": may}
+        donors[name] = world.say("donor_registered", **said).index
+        world.gift(100_000 + donors[name], donor={"same_as": donors[name]})
+    world.gift(5, name="Hoàng Thị Em")
+    world.say("consent_withdrawn", donor=donors["Phạm Văn Dũng"], withdrawn_on=TODAY.isoformat())
+    opened = made(world, "donor-list", names=True)
+    shown = {(row["donor"], row["note"]): row["period"] for row in rows(opened)}
+    named = 100_000 + donors["Trần Thị Bình"]
+    rest = 200_005 + donors["Lê Văn Cường"] + donors["Phạm Văn Dũng"]
+    assert shown == {("Trần Thị Bình", "tên do người gửi ghi"): named, ("ẩn danh", ""): rest}
+    closed = made(world, "donor-list").canonical().decode()
+    for name in (*donors, "Hoàng Thị Em"):
+        assert name not in closed
+        assert name == "Trần Thị Bình" or name not in opened.canonical().decode()
+    check_book(world)
+
+
+def test_the_public_report_merges_small_groups_and_names_nobody(told: World) -> None:
+    """What is hidden in the records must not come back through a sum of one."""
+    published = made(told, "public", names=True)
+    used = [row for row in rows(published) if row["section"].startswith("Sử dụng")]
+    assert {(row["what"], row["where"]) for row in used} == {
+        ("Sữa, sản phẩm từ sữa", "Minh Tân"),
+        ("nhóm nhỏ, gộp — small groups, merged", ""),
+    }
+    text = published.canonical().decode()
+    assert not [name for name in ("Thị Hoà", "Nguyễn", "Trần", "Trường") if name in text]
+    use = made(told, "use")
+    left = {cells(use, total)["unit"]: cells(use, total)["closing"] for total in use.totals}
+    assert {cells(published, t)["unit"]: cells(published, t)["period"] for t in published.totals} == left
+
+
+def test_use_by_fund_adds_up(told: World) -> None:
+    """opening + received − refunded − used − costs + other = closing, and that is what the funds hold."""
+    use = made(told, "use", Period(date(2026, 9, 1), date(2026, 9, 30)))
+    for row in rows(use):
+        out = row["refunded"] + row["used"] + row["costs"]
+        assert row["opening"] + row["received"] - out + row["other"] == row["closing"], row
+    purpose = ("fund", "allocated", "ordered", "handed", "shortfall")
+    held: dict[str, int] = defaultdict(int)
+    for one in queries.balances(told.open):
+        if root(one.account) in purpose:
+            held[one.unit] += one.minor
+    assert {cells(use, t)["unit"]: cells(use, t)["closing"] for t in use.totals} == dict(held)
+
+
+def test_periodic_reports_end_where_the_plans_say(sqlite_world: World) -> None:
+    """The report of 15 December counts to 30 November; what comes later goes into the next."""
+    sqlite_world.gift(1)
+    ends = {due: made(sqlite_world, "periodic", due=due).period.to_on for due in ("15-6", "15-12", "1-12")}
+    assert ends == {"15-6": date(2026, 5, 31), "15-12": date(2026, 11, 30), "1-12": date(2026, 11, 30)}
+    assert not made(sqlite_world, "periodic", due="15-6").rows
+    assert made(sqlite_world, "periodic", due="1-12").rows
+    with pytest.raises(Rejected):
+        made(sqlite_world, "periodic", due="30-2")
