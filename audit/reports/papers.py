@@ -76,8 +76,9 @@ def state_of(source: Source, issued: CertificateIssued) -> str:
     if not row.get("live"):
         return "revoked"
     reversal = source.register("reversed", str(issued.gift)) or {}
-    refund = source.register("refunded", str(issued.gift)) or {}
-    return "cancelled" if reversal.get("live") or refund.get("minor") else "valid"
+    back = source.register("refunded", str(issued.gift)) or {}
+    refunded = back.get("minor") if issued.part is None else back.get("parts", {}).get(str(issued.part))
+    return "cancelled" if reversal.get("live") or refunded else "valid"
 
 
 def _received(source: Source, issued: CertificateIssued) -> tuple[int, str]:
