@@ -18,7 +18,9 @@ class ReportOption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One choice the report was made with."""
 
     name: Code
+    """Of the option."""
     value: Title
+    """What was chosen."""
 
 
 class ReportIssued(EntryBase, frozen=True, kw_only=True):
@@ -35,6 +37,7 @@ class ReportIssued(EntryBase, frozen=True, kw_only=True):
     names: bool
     """Whether private values were opened for it: such a report is the same only while the vault keeps them."""
     options: tuple[ReportOption, ...]
+    """The choices it was made with."""
     report: Code
     """Which report (`sovang report list`)."""
     root: Sha256
