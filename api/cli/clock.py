@@ -56,7 +56,9 @@ def calendar_list(session: Session) -> Answer:
 
     with open_source(session.opened, today=session.today) as source:
         used = rules_in_force(source)
-    listed = [(rule, True) for rule in used] + [(rule, False) for rule in rules() if rule not in used]
+    own = {rule.code for rule in used if rule.record is not None}
+    others = [rule for rule in rules() if rule not in used and rule.code not in own]
+    listed = [*((rule, True) for rule in used), *((rule, False) for rule in others)]
     rows, said = [], []
     for rule, in_force in listed:
         window = f"{rule.valid_from} – {rule.valid_to or ''}"

@@ -30,7 +30,9 @@ class SampleCommitted(EntryBase, frozen=True, kw_only=True):
     hits: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
     """How many đồng (smallest parts) are drawn; each picks the record that it lies in."""
     population: Population
+    """Which money: `received`, `paid` or `used` (audit/reports/sampling.py)."""
     sample: Code
+    """Code of the sample."""
     seed_sha256: Sha256
     """SHA-256 of the 32 bytes of the seed."""
     to_on: date
@@ -54,7 +56,9 @@ class SampleDrawn(EntryBase, frozen=True, kw_only=True):
     title: ClassVar = ("Mở mẫu kiểm tra", "Sample drawn")
 
     sample: Code
+    """Code of the sample."""
     seed: Seed
+    """The 32 bytes in hex."""
 
     def reads(self) -> tuple[Key, ...]:
         return (Key("sample", self.sample),)
@@ -75,9 +79,11 @@ class FindingRaised(EntryBase, frozen=True, kw_only=True):
     day_field: ClassVar = "raised_on"
 
     about: Index
+    """Index of the record it is about."""
     about_leaf: Sha256
     """Leaf hash of that record."""
     finding: Code
+    """Code of the finding."""
     raised_on: date
     sort: Literal["disallowed", "recovery", "other"]
     """`disallowed`: xuất toán; `recovery`: thu hồi."""
@@ -86,6 +92,7 @@ class FindingRaised(EntryBase, frozen=True, kw_only=True):
     amount: Amount | None = None
     """How much is disallowed or to be recovered; given unless the sort is `other`."""
     answer_by_on: date | None = None
+    """The day by which it is to be answered."""
     report_sha256: Sha256 | None = None
     """Of the conclusion or minutes."""
     sample: Code | None = None
@@ -123,10 +130,14 @@ class FindingFollowed(EntryBase, frozen=True, kw_only=True):
     day_field: ClassVar = "followed_on"
 
     answer: Title
+    """What was done, never who did it."""
     closed: bool
+    """Whether the finding ends here."""
     finding: Code
+    """Code of the finding."""
     followed_on: date
     evidence_sha256: Sha256 | None = None
+    """Of the document that shows it; needed to close a finding about money that did not all come back."""
     recovered: Index | None = None
     """Index of the record that brought the money back."""
 

@@ -34,6 +34,7 @@ class CampaignOpened(EntryBase, frozen=True, kw_only=True):
     title: ClassVar = ("Mở đợt vận động", "Campaign opened")
 
     campaign: Code
+    """Code of the campaign."""
     decision_sha256: Sha256
     """Of the decision to hold it."""
     from_on: date
@@ -42,6 +43,7 @@ class CampaignOpened(EntryBase, frozen=True, kw_only=True):
     """The fund its gifts go to: one campaign, one fund."""
     name: Title
     sort: Literal["disaster", "illness", "other"]
+    """`disaster` has the limits of its decree, `illness` and `other` none."""
     to_on: date
     """Last day of reception."""
     distribute_days: Days | None = None
@@ -90,9 +92,11 @@ class CampaignExtended(EntryBase, frozen=True, kw_only=True):
     title: ClassVar = ("Gia hạn đợt vận động", "Campaign extended")
 
     campaign: Code
+    """Code of the campaign."""
     evidence_sha256: Sha256
     """Of the document that allows it."""
     stage: Stage
+    """`reception` (tiếp nhận) or `distribution` (phân phối)."""
     to_on: date
     why: Title
 
@@ -120,9 +124,11 @@ class CampaignClosed(EntryBase, frozen=True, kw_only=True):
     day_field: ClassVar = "closed_on"
 
     campaign: Code
+    """Code of the campaign."""
     closed_on: date
     minutes_sha256: Sha256
     stage: Stage
+    """`reception` (tiếp nhận) or `distribution` (phân phối)."""
 
     def reads(self) -> tuple[Key, ...]:
         return (Key("campaign", self.campaign),)
@@ -168,10 +174,12 @@ class ReportRuleSet(EntryBase, frozen=True, kw_only=True):
     recipient: Title
     """An office, never a person."""
     rule: Code
+    """Code of the rule; that of a shipped one takes its place."""
     sender: Title
     source: Title
     """The text that asks for it."""
     when: When
+    """When it is due, in one of the ways of ledger/clocks.py."""
     to_on: date | None = None
 
     def reads(self) -> tuple[Key, ...]:
@@ -236,6 +244,7 @@ class ReportSubmitted(EntryBase, frozen=True, kw_only=True):
     day_field: ClassVar = "submitted_on"
 
     period: Code
+    """Which period it is of, as its rule names it."""
     recipient: Title
     """An office, never a person."""
     report: Code
