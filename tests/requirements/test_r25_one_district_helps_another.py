@@ -89,6 +89,6 @@ def test_r25_one_district_helps_another(walk: Walk, tmp_path: Path) -> None:
         sources.append(str(folder))
     added = ask(walk.path, "consolidate", *sources, "--policy", str(policy), "--state", str(tmp_path / "gop"))
     (pair,) = added["eliminated"]
-    assert (pair["minor"], pair["index"]) == (300_000, received.index)
+    assert (pair["minor"], pair["from_index"], pair["to_index"]) == (300_000, sent.index, received.index)
     check_book(other)
     other.home.close()
