@@ -345,17 +345,24 @@ class _Pool(_Holder):
             heappush(self.heap, (lot.key, lot))
         return place
 
-    def take(self, minor: int) -> Parcels:
-        """Up to `minor`, by the rule of its fund: first in, first out, or of all in proportion."""
+    def take(self, minor: int, backing: "_Backing | None" = None) -> Parcels:
+        """Up to `minor`, by the rule of its fund: first in, first out, or of all in proportion; for a backing nothing
+        that was itself made of it."""
         if self.fold.is_pro_rata(self):
-            return self._take_of_all(minor)
+            return self._take_of_all(minor, backing)
         taken: Parcels = []
+        passed: list[Lot] = []
         while minor and (lot := self._oldest()) is not None:
+            if backing is not None and backing.is_in(lot):
+                passed.append(heappop(self.heap)[1])
+                continue
             have = self.amount(lot)
             n = have if have < minor else minor
             self.remove(lot, n)
             taken.append((lot, n))
             minor -= n
+        for lot in passed:
+            heappush(self.heap, (lot.key, lot))
         return taken
 
     def _oldest(self) -> Lot | None:
@@ -376,10 +383,12 @@ class _Pool(_Holder):
                 if self.amount(lot):
                     heappush(heap, (lot.key, lot))
 
-    def _take_of_all(self, minor: int) -> Parcels:
+    def _take_of_all(self, minor: int, backing: "_Backing | None") -> Parcels:
         """Of the lots by key, with sums a₁ ≤ a₂ ≤ … up to all that is there, the i-th gives ⌊m·aᵢ/all⌋ less what was
         given before it."""
         lots = sorted(((place.lot, place.minor) for place in self.held()), key=lambda pair: pair[0].key)
+        if backing is not None:
+            lots = [(lot, n) for lot, n in lots if not backing.is_in(lot)]
         there = sum(n for _, n in lots)
         wanted, upto, given = min(minor, there), 0, 0
         taken: Parcels = []
@@ -499,6 +508,12 @@ class _Backing(_End):
                 waiting[:1] = [(new, n - sits)] if n > sits else []
         self.seats = seats
 
+    def is_in(self, lot: Lot) -> bool:
+        """Whether a lot was made of this batch: money that was exchanged there and back."""
+        if lot.backing is None or not _is_money(self.batch):
+            return False
+        return lot is self.batch or any(self.is_in(inner) for inner, _ in lot.backing.seats)
+
     def use(self, place: _Place, pieces: int) -> None:
         """The lowest free numbers are used next."""
         free = list(self.free)
@@ -560,12 +575,16 @@ class _Backing(_End):
         n, step = self.pieces, self.step
         return _floor_sum(end, n, step, 0) - _floor_sum(end, n, step, n - high) + end
 
-    def reached(self) -> "Iterator[tuple[_Holder, _Backing, Sequence[Span]]]":
-        """Where the pieces are, here or in what they were made into: (use or account, batch, its piece numbers)."""
+    def reached(self, seen: "set[_Backing]") -> "Iterator[tuple[_Holder, _Backing, Sequence[Span]]]":
+        """Where the pieces are, here or in what they were made into, each batch once: (use or account, batch, its piece
+        numbers)."""
+        if self in seen:
+            return
+        seen.add(self)
         places = self.fold.places(self.batch)
         for place in places:
             if isinstance(place.holder, _Backing):
-                yield from place.holder.reached()
+                yield from place.holder.reached(seen)
             elif isinstance(place.holder, _Use):
                 yield place.holder, self, place.spans
         # Accounts hold free numbers: those nearest to use come first.
@@ -779,9 +798,9 @@ class Tracing:
             use.remove(lot, n)
         return parcels
 
-    def _taken(self, pool: _Pool, minor: int) -> Parcels:
-        """By the fund's rule; what is not there is owed, as a pseudo lot of this record."""
-        parcels = pool.take(minor)
+    def _taken(self, pool: _Pool, minor: int, to: _Holder | None = None) -> Parcels:
+        """By the fund's rule, for whoever it goes `to`; what is not there is owed, as a pseudo lot of this record."""
+        parcels = pool.take(minor, to if isinstance(to, _Backing) else None)
         missing = minor - sum(n for _, n in parcels)
         if missing:
             pseudo = self._lot(SHORTFALL, None, pool.unit, missing, self._day, pool.account, 0)
@@ -813,7 +832,7 @@ class Tracing:
             for place in self._by_rank(lot):
                 n = min(place.minor, minor)
                 if n and place.holder is not pool:
-                    place.holder.replace(lot, n, self._taken(pool, n))
+                    place.holder.replace(lot, n, self._taken(pool, n, place.holder))
                     out.append((lot, n))
                     minor -= n
         return _added(out + self._taken(pool, minor))
@@ -887,21 +906,24 @@ class Tracing:
         if own:
             debts.remove(lot, own)
         minor -= own
-        while minor and (owed := debts.held()):
-            first = min(owed, key=lambda place: place.lot.key)
-            pseudo, n = first.lot, min(minor, first.minor)
-            debts.remove(pseudo, n)
-            minor -= n
+        for owed in sorted(debts.held(), key=lambda place: place.lot.key):
+            pseudo = owed.lot
             for place in self._by_rank(pseudo):
-                part = min(n, place.minor)
-                if part:
+                part = min(minor, owed.minor, place.minor)
+                # What was made of a batch does not stand in for what the batch was made of.
+                if part and not (isinstance(place.holder, _Backing) and place.holder.is_in(lot)):
+                    debts.remove(pseudo, part)
                     place.holder.replace(pseudo, part, [(lot, part)])
                     covers = self._covers.setdefault(self._index, {}).setdefault(number, [])
                     covers.append(_Cover(place.holder, pseudo, lot, part))
-                    n -= part
-            if n:  # it was taken back as if it were a gift: only a damaged book has this
-                self._gone.put(pseudo, -n)
-                self._gone.put(lot, n)
+                    minor -= part
+            # It was taken back as if it were a gift: only a damaged book has this.
+            gone = min(minor, owed.minor, max(self._gone.amount(pseudo), 0))
+            if gone:
+                debts.remove(pseudo, gone)
+                self._gone.remove(pseudo, gone)
+                self._gone.put(lot, gone)
+                minor -= gone
         return minor
 
     def _facts(self, entry: EntryBase | None, number: int, posting: Posting) -> _Facts:
@@ -1150,12 +1172,13 @@ class Tracing:
         """What a gift was used for, by record."""
         rows: list[Used] = []
         for lot in self.gift_lots(gift, part):
+            seen: set[_Backing] = set()
             for place in self.places(lot):
                 if isinstance(place.holder, _Use):
                     goods = {} if _is_money(lot) else {lot.unit: place.minor}
                     rows.append(_used(place.holder, place.minor, lot.unit, goods))
                 elif isinstance(place.holder, _Backing):
-                    for holder, backing, spans in place.holder.reached():
+                    for holder, backing, spans in place.holder.reached(seen):
                         if isinstance(holder, _Use):
                             for _, n, pieces in backing.shares(spans, lot):
                                 rows.append(_used(holder, n, lot.unit, {backing.batch.unit: pieces}))
@@ -1178,11 +1201,12 @@ class Tracing:
             sums[account, unit] = (before + minor, counted)
 
         for lot in self.gift_lots(gift, part):
+            seen: set[_Backing] = set()
             for place in self.places(lot):
                 if isinstance(place.holder, _Pool):
                     add(place.holder.account, lot.unit, place.minor, None if _is_money(lot) else lot.unit, place.minor)
                 elif isinstance(place.holder, _Backing):
-                    for holder, backing, spans in place.holder.reached():
+                    for holder, backing, spans in place.holder.reached(seen):
                         if isinstance(holder, _Pool):
                             for _, n, pieces in backing.shares(spans, lot):
                                 add(holder.account, lot.unit, n, backing.batch.unit, pieces)
