@@ -29,6 +29,33 @@ DOCS = Path(__file__).resolve().parent
 
 # What a field means wherever its class does not say it.
 MEANINGS = {
+    "counted": "how many were counted",
+    "lot": "code of the lot",
+    "value_minor": "what they are worth",
+    "pieces": "how many pieces",
+    "size": "how many records",
+    "root": "root of the tree (RFC 6962)",
+    "beneficiary_class": "the class all of them belong to",
+    "by": "what gives the points",
+    "child": "the child, sealed",
+    "code": "its code",
+    "count": "how many",
+    "days": "how many days",
+    "instalment": "the instalment paid",
+    "instalments": "what falls due, month by month",
+    "meals": "the meals",
+    "need": "code of the need",
+    "package": "code of the package",
+    "plan": "code of the meal plan",
+    "points": "how many points",
+    "pupils": "how many pupils",
+    "report_sha256": "SHA-256 of the report",
+    "roll": "who was on the list, sealed",
+    "schedule": "code of the schedule",
+    "signed": "what the signed list shows",
+    "unit_price_minor": "price of one piece",
+    "visitor": "who visited, sealed",
+    "weights": "the points of the rule",
     "actor": "who acts",
     "bound": "the whole book before this record",
     "closing_leaf": "leaf hash of that record",
@@ -477,6 +504,10 @@ def findings() -> str:
 
 # What an accountant does next. A reason that is not here speaks of the request's form or of a code typed wrong.
 NEXT = {
+    "MORE_THAN_PLANNED": "Xem `sovang report needs`, `plan` hoặc `schedules`: chỉ còn lại bấy nhiêu.",
+    "NO_SUCH_NEED": "Ghi nhu cầu (`need_surveyed`) trước, hoặc xem lại mã.",
+    "NO_SUCH_PLAN": "Ghi kế hoạch (`meal_plan_set`) hoặc lịch (`support_scheduled`) trước, hoặc xem lại mã và đợt.",
+    "NO_SUCH_CHILD": "Xem `sovang children list`.",
     "ACCOUNT_DIFFERS": "Xem số tài khoản in trên sao kê; nhập vào đúng tài khoản của nó.",
     "ALREADY_ANSWERED": "Không cần làm gì: đã trả lời rồi.",
     "ALREADY_EXISTS": "Chọn mã khác, hoặc bản ghi đó đã có: tìm bằng `sovang search`.",
@@ -586,6 +617,23 @@ def _default(parameter: Any) -> str:
     )
 
 
+def requirements() -> str:
+    """What each requirement's test walks through, in its own words."""
+    lines: list[str] = []
+    for path in sorted((DOCS.parent / "tests/requirements").glob("test_r[0-9][0-9]_*.py")):
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        number = path.name[5:8].upper()
+        walks = [
+            one for one in module.body if isinstance(one, ast.FunctionDef) and one.name.lower().startswith("test_")
+        ]
+        title = (ast.get_docstring(module) or "").partition(": ")[2].splitlines()[0]
+        lines += [f"## {number}: {title}", "", f"`tests/requirements/{path.name}`", ""]
+        for walk in walks:
+            lines += [f"- {step.strip()}" for step in (ast.get_docstring(walk) or "").splitlines() if step.strip()]
+        lines.append("")
+    return "\n".join(lines)
+
+
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "record": ("format.md", record_fields),
     "example": ("format.md", example),
@@ -595,6 +643,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "findings": ("auditor.md", findings),
     "reasons": ("accountant.md", reasons),
     "commands": ("commands.md", commands),
+    "requirements": ("requirements.md", requirements),
 }
 
 
