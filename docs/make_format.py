@@ -29,6 +29,8 @@ DOCS = Path(__file__).resolve().parent
 
 # What a field means wherever its class does not say it.
 MEANINGS = {
+    "gender": "for boys, girls or both",
+    "from_age": "first year of age",
     "counted": "how many were counted",
     "lot": "code of the lot",
     "value_minor": "what they are worth",
@@ -629,7 +631,8 @@ def requirements() -> str:
         title = (ast.get_docstring(module) or "").partition(": ")[2].splitlines()[0]
         lines += [f"## {number}: {title}", "", f"`tests/requirements/{path.name}`", ""]
         for walk in walks:
-            lines += [f"- {step.strip()}" for step in (ast.get_docstring(walk) or "").splitlines() if step.strip()]
+            steps = re.split(r"(?<=\.)\n", ast.get_docstring(walk) or "")
+            lines += [f"- {' '.join(step.split())}" for step in steps if step.strip()]
         lines.append("")
     return "\n".join(lines)
 
