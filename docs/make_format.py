@@ -35,7 +35,7 @@ MEANINGS = {
     "lot": "code of the lot",
     "value_minor": "what they are worth",
     "pieces": "how many pieces",
-    "size": "how many records",
+    "size": "how many records; of clothes, their size",
     "root": "root of the tree (RFC 6962)",
     "beneficiary_class": "the class all of them belong to",
     "by": "what gives the points",
