@@ -490,7 +490,7 @@ class Delivered(EntryBase, frozen=True, kw_only=True):
 
     def _check_witness(self, view: View, witness: str) -> None:
         # Two spellings of one code are one person.
-        involved = {self.holder.casefold(), str(getattr(view, "by", "")).casefold()}
+        involved = {self.holder.casefold(), view.by.casefold()}
         if witness.casefold() in involved:
             raise Rejected(Reason.NEEDS_TWO_OFFICERS, "a witness neither holds nor records", field="witness")
 

@@ -10,7 +10,7 @@ from tests.worlds import SHA, vnd
 def test_r09_visits_and_instalments(walk: Walk) -> None:
     """A sponsorship of one child is scheduled in three monthly instalments; who, and what for, lies in the vault.
     The first is paid out of a hidden allocation; paying it again, or another amount, is refused.
-    In November the report shows the first as paid, the second as missed and the third as due.
+    In November the report shows the first as paid, the second as missed and the third as due; the deadlines too.
     The sponsorship ends; what falls due afterwards is no longer missed.
     A donor visits the family: the record says the province and the month.
     An evaluation of the allocation is recorded with its report.
@@ -50,6 +50,8 @@ def test_r09_visits_and_instalments(walk: Walk) -> None:
     walk.go_to("2026-11-03")
     to_today = walk.sovang("report", "schedules", "--to", "2026-11-03")["rows"]
     assert [row["cells"]["state"].split(" — ")[1] for row in to_today] == ["paid", "missed", "due"]
+    alerts = [one for one in walk.sovang("deadlines")["deadlines"] if one["sort"] == "support"]
+    assert [(one["period"], one["overdue"]) for one in alerts] == [("2/3", True), ("3/3", False)]
     walk.say("delivered", **paid(2))
     walk.say("support_ended", schedule="HT-1", ended_on="2026-11-01", detail=sealed(why="Gia đình đã thoát nghèo"))
     assert states() == ["paid", "paid", "ended"]
