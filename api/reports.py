@@ -240,7 +240,11 @@ def to_xlsx(report: Report, bound: Bound) -> bytes:
                     form = {"index": "0", "percent": '0.00"%"'}.get(column.kind, form)
                     sheet.write_number(number, at, cell / 10**digits if digits else cell, formats[bold, form])
             records = " ".join(map(str, row.records))
-            sheet.write_string(number, len(report.columns), records if len(records) < 32_000 else f"{len(row.records)}")
+            sheet.write_string(
+                number,
+                len(report.columns),
+                records if len(records) < 32_000 else f"{len(row.records)} bản ghi: xem JSON",
+            )
     number += 1
     for note in report.notes:
         number += 1

@@ -129,7 +129,8 @@ def _activity_names(source: Source) -> dict[str, str]:
 
 
 def _fund_names(source: Source) -> dict[str, str]:
-    return {told.entry.fund: told.entry.name for told in source.records if isinstance(told.entry, FundOpened)}
+    opened = (source.records[row["index"]].entry for row in source.rows("fund").values())
+    return {entry.fund: entry.name for entry in opened if isinstance(entry, FundOpened)}
 
 
 # --- by fund ---------------------------------------------------------------------------------------------

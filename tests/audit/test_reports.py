@@ -10,6 +10,7 @@ import unicodedata
 from collections import defaultdict
 from datetime import date, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import openpyxl
@@ -26,6 +27,7 @@ from ledger.record import decode
 from ledger.refusals import Reason, Rejected
 from tests.audits import check_book
 from tests.ledger.saying import first_year
+from tests.ledger.story3 import aid, book, gifts, goods
 from tests.shared import shared
 from tests.worlds import SHA, TODAY, World, vnd
 
@@ -112,6 +114,25 @@ def test_debit_and_credit_are_equal_and_agree_with_the_balances(told: World) -> 
         if is_held(held.account) and root(held.account) in ("bank", "cash", "stock", "transit", "advance"):
             stored[held.unit] += held.minor
     assert {unit: minor for (unit, first), minor in closing.items() if first == "1"} == dict(stored)
+
+
+@pytest.mark.parametrize("story", [aid, book, gifts, goods])
+def test_both_sides_are_equal_whatever_happened(sqlite_world: World, story: ModuleType) -> None:
+    """Needs, corrections, currencies, losses, goods found and given straight: no kind tips the balance."""
+    story.tell(sqlite_world)
+    trial, use = made(sqlite_world, "trial-balance"), made(sqlite_world, "use")
+    for said in (cells(trial, total) for total in trial.totals):
+        for part in ("opening", "period", "cumulative", "closing"):
+            assert said[f"{part}_debit"] == said[f"{part}_credit"], said
+    sums: dict[str, int] = defaultdict(int)
+    for row in rows(made(sqlite_world, "journal")):
+        assert row["debit"], row
+        assert row["credit"], row
+        sums[row["unit"]] += row["amount"]
+    assert dict(sums) == {cells(trial, t)["unit"]: cells(trial, t)["period_debit"] for t in trial.totals}
+    for row in rows(use):
+        out = row["refunded"] + row["used"] + row["costs"]
+        assert row["opening"] + row["received"] - out + row["other"] == row["closing"], row
 
 
 def test_ledgers_close_with_the_stored_balances(told: World) -> None:
