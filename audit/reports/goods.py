@@ -412,15 +412,14 @@ def demand(source: Source, period: Period, *, demand: str = "") -> Report:
             continue
         opened = source.private(told.index, entry.cells.tag)
         if opened is None:
-            total = entry.total
-            rows.append(Row((entry.demand, "", "", "", total, None, None, ""), (told.index,)))
+            rows.append(Row((entry.demand, "", "", "", entry.total, None, None, ""), (told.index,)))
             notes.append(f"{entry.demand}: chi tiết nằm trong két (--names) — its cells lie in the vault")
             continue
         read, unread = read_cells(";".join(opened[name] for name in sorted(opened)))
         cells += [(entry, told.index, cell) for cell in read]
         notes += [f"{entry.demand}: không đọc được — not read: {part}" for part in unread]
         counted = sum(cell.heads for cell in read)
-        if entry.total is not None and entry.total != counted:
+        if entry.total != counted:
             notes.append(
                 f"{entry.demand}: các ô cộng lại {counted}, danh sách ghi {entry.total} — cells and total differ"
             )

@@ -652,8 +652,7 @@ class DemandListed(EntryBase, frozen=True, kw_only=True):
     """How many children wait for what size of something, by age and gender (R10).
 
     A record names no age: the cells lie in the vault as `cells`, one text of `ages gender size heads`, as in
-    `6-8 boy 120 14; 9-11 girl - 6` (`boy`, `girl` or `any`; `-` where there is no size). The total stands open for
-    at least k.
+    `6-8 boy 120 14; 9-11 girl - 6` (`boy`, `girl` or `any`; `-` where there is no size).
     """
 
     title: ClassVar = ("Nhu cầu theo tuổi, giới tính, cỡ", "Demand listed")
@@ -668,8 +667,8 @@ class DemandListed(EntryBase, frozen=True, kw_only=True):
     """Of the list it was counted from."""
     listed_on: date
     programme: Code
-    total: Heads | None = None
-    """Children of all cells; absent when there are fewer than k."""
+    total: Heads
+    """Children of all cells: at least k. Fewer are a need of their own (`need_surveyed`)."""
 
     def reads(self) -> tuple[Key, ...]:
         return (
@@ -683,7 +682,6 @@ class DemandListed(EntryBase, frozen=True, kw_only=True):
         if view.register("demand", self.demand) is not None:
             raise Rejected(Reason.ALREADY_EXISTS, field="demand", code=self.demand)
         needed(view, "programme", self.programme, Reason.NO_SUCH_PROGRAMME, field="programme")
-        needed(view, "activity", self.activity, Reason.NO_SUCH_ACTIVITY, field="activity")
-        if self.total is not None:
-            check_heads(view, self.total, field="total")
+        check_activity(view, self.activity, field="activity")
+        check_heads(view, self.total, field="total")
         return (Change("demand", self.demand, {"activity": self.activity, "index": view.index}),)

@@ -479,7 +479,7 @@ def test_a_demand_names_no_age(shop: World) -> None:
     assert b'"total":31' in body
     refused(R.ALREADY_EXISTS, lambda: say(shop, "demand_listed"), "demand")
     refused(R.SMALL_GROUP_OPEN, lambda: say(shop, "demand_listed", demand="nho", total=9), "total")
-    say(shop, "demand_listed", demand="nho", total=None)
+    refused(R.MALFORMED, lambda: say(shop, "demand_listed", demand="nho", total=None))
     refused(R.NO_SUCH_PROGRAMME, lambda: say(shop, "demand_listed", demand="n3", programme="KHONG"), "programme")
     refused(R.NO_SUCH_ACTIVITY, lambda: say(shop, "demand_listed", demand="n3", activity="KHONG"), "activity")
 
