@@ -136,8 +136,9 @@ def test_a_form_that_does_not_fit_the_record_is_refused(sqlite_world: World) -> 
     check_book(world)
 
 
-def test_a_number_given_by_the_book_stands_on_the_paper(world: World) -> None:
+def test_a_number_given_by_the_book_stands_on_the_paper(sqlite_world: World) -> None:
     """Paper and book must bear one number, or neither finds the other."""
+    world = sqlite_world
     series = {"kind": "phieu-thu", "moves": ["cash_in"], "series": "PT", "typed": False, "leaves": 50}
     world.say("vouchers_set", series=[series], set_on=DAY)
     gift = world.gift(1_500_000, place="cash:TM", donor=PAYER).index
