@@ -28,7 +28,8 @@ from certificates.typeset import (
 )
 from ledger.refusals import Reason, Rejected
 
-MAX_ROWS = 20_000
+MAX_ROWS = 5_000
+"""Some 200 pages; a longer report is printed by shorter periods, or goes into a spreadsheet."""
 
 _BLACK, _QUIET, _SHADE = rgb("000000"), rgb("4A4A4A"), "0.93 0.93 0.93 rg"
 _UPRIGHT, _ACROSS = (595.28, 841.89), (841.89, 595.28)

@@ -20,6 +20,7 @@ import pytest
 from api.reports import FORMATS, bound_of, original_text, safe_text, to_bytes, to_csv, to_xlsx
 from audit import queries
 from audit.reports import REPORTS, Column, Period, Report, Row, make_report, open_source
+from certificates.sheets import MAX_ROWS
 from ledger.accounts import is_held, root
 from ledger.catalogue_data import communes_of
 from ledger.money import is_currency
@@ -390,6 +391,13 @@ def test_the_printed_report_names_its_book_its_root_and_its_pages(told: World) -
         assert "ngày ghi sổ" in page or number == len(flat)
     assert "Sổ nhật ký chung" in flat[0]
     assert pdf[0].get_width() > pdf[0].get_height()
+
+
+def test_a_report_too_long_to_print_is_refused(sqlite_world: World) -> None:
+    """Two hundred pages are a book; more would keep the server busy for everybody."""
+    with pytest.raises(Rejected) as refused:
+        to_bytes(text_report(["x"] * (MAX_ROWS + 1)), "pdf", bound_of(sqlite_world.open, 1))
+    assert refused.value.reason is Reason.TOO_LARGE
 
 
 def test_units_of_totals_are_never_added_together(told: World) -> None:
