@@ -135,7 +135,7 @@ def due_of(rule: Rule, period: str) -> date | None:
     if year is None:
         return None
     number = int(year[0])
-    if not 1990 <= number <= 9990:
+    if not 1990 <= number <= 9000:
         return None
     span = _round(rule, date(number, 1, 1), date(number + 1, 12, 31))
     return next((due_on for named, due_on in span if named == period and rule.holds(due_on)), None)
@@ -147,7 +147,8 @@ def _round(rule: Rule, from_on: date, to_on: date) -> Iterator[tuple[str, date]]
         if (day := _day(said[5:9], said[10:])) is not None:
             yield day.isoformat(), day
         return
-    for year in range(from_on.year - 1, to_on.year + 1):
+    # A quarter may fall due up to 999 days after its end.
+    for year in range(from_on.year - 3, to_on.year + 1):
         if said.startswith("yearly "):
             day = _day(str(year), said[-5:])
             if day is not None:

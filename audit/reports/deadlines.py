@@ -6,6 +6,7 @@ same list. What is overdue stays in it until it is done. The days of reports and
 (`report_rule_set`), which take the place of a shipped rule of the same code.
 """
 
+from calendar import monthrange
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -25,6 +26,8 @@ from ledger.store.engine import reading
 Sort = Literal["report", "campaign", "pledge", "support", "dispute", "advance", "fund", "goods", "finding", "occasion"]
 AHEAD_DAYS = 60
 """How far ahead one looks unless told otherwise."""
+MOST_AHEAD_DAYS = 3_660
+"""How far ahead one can look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,10 @@ class State(Calendar, Protocol):
 
 
 def deadlines(book: OpenBook, *, today: date, until: date | None = None) -> list[Due]:
-    """What is due in a book up to a day, overdue first; 60 days ahead unless told otherwise."""
+    """What is due in a book up to a day, overdue first; 60 days ahead unless told otherwise, at most ten years."""
+    latest = today + timedelta(days=MOST_AHEAD_DAYS)
     with reading(book.engine) as db:
-        return due_in(_Stored(db, book.code, today), today, until or today + timedelta(days=AHEAD_DAYS))
+        return due_in(_Stored(db, book.code, today), today, min(until or today + timedelta(days=AHEAD_DAYS), latest))
 
 
 def due_in(state: State, today: date, until: date) -> list[Due]:
@@ -184,12 +188,12 @@ def _campaigns(state: State, today: date) -> Iterator[Due]:
 
 def _pledges(state: State, today: date) -> Iterator[Due]:
     for code, row in state.rows("pledge").items():
-        terms = state.records[row.get("terms", row["index"])].entry
-        if "ended" in row or not isinstance(terms, PledgeMade | PledgeAmended):
-            continue
         unit = row["amount"]["unit"]
         promised = state.balances.get((f"pledge:{code}", unit), 0)
-        if promised <= 0:
+        if "ended" in row or promised <= 0:
+            continue
+        terms = state.records[row.get("terms", row["index"])].entry
+        if not isinstance(terms, PledgeMade | PledgeAmended):
             continue
         instalments = schedule(terms)
         kept = sum(one.minor for one in instalments) - promised
@@ -213,7 +217,7 @@ def _supports(state: State, today: date) -> Iterator[Due]:
             if number in row["paid"] or ended:
                 continue
             first = date.fromisoformat(one["due_on"])
-            due_on = (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+            due_on = first.replace(day=monthrange(first.year, first.month)[1])
             left = _left(due_on, today)
             period = f"{number}/{len(instalments)}"
             said, told = f"Hỗ trợ theo lịch {code}, đợt {period}", f"Scheduled support {code}, instalment {period}"

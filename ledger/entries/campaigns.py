@@ -11,10 +11,12 @@ import msgspec
 
 from ledger.accounts import Code
 from ledger.clocks import WHEN, About, Rule, due_of
+from ledger.days import FIRST_DAY
 from ledger.entries.base import EntryBase, Index, Sha256, Title, View, check_leaf, needed
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Change, Key
 
+LAST_DAY = date(2999, 12, 31)
 Days = Annotated[int, msgspec.Meta(ge=1, le=3_660)]
 When = Annotated[str, msgspec.Meta(pattern=WHEN)]
 Stage = Literal["reception", "distribution"]
@@ -22,6 +24,12 @@ RULE = "report-rule"
 """The register of the rules a book sets itself: code → its versions, oldest first."""
 SENT = "report-sent"
 """The register of reports sent: `<report>/<period>` → the first and the last record that sent it."""
+
+
+def _check_span(day: date, *, field: str) -> None:
+    """A day that rules can count from: not before any fund existed, and not where the calendar ends."""
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise Rejected(Reason.MALFORMED, "no day of a campaign or rule", field=field, day=day)
 
 
 class CampaignOpened(EntryBase, frozen=True, kw_only=True):
@@ -62,6 +70,8 @@ class CampaignOpened(EntryBase, frozen=True, kw_only=True):
             raise Rejected(
                 Reason.ALREADY_EXISTS, "the fund is another campaign's", field="fund", code=other["campaign"]
             )
+        _check_span(self.from_on, field="from_on")
+        _check_span(self.to_on, field="to_on")
         if self.from_on > self.to_on:
             raise Rejected(Reason.MALFORMED, "reception ends before it begins", field="to_on")
         value: dict[str, Any] = {
@@ -105,6 +115,7 @@ class CampaignExtended(EntryBase, frozen=True, kw_only=True):
 
     def changes(self, view: View) -> tuple[Change, ...]:
         row = needed(view, "campaign", self.campaign, Reason.NO_SUCH_CAMPAIGN, field="campaign")
+        _check_span(self.to_on, field="to_on")
         if f"{self.stage}_closed_on" in row:
             raise Rejected(Reason.ALREADY_CLOSED, field="stage", stage=self.stage)
         until = row["to_on"] if self.stage == "reception" else row.get("distribute_by_on", row["to_on"])
@@ -186,6 +197,7 @@ class ReportRuleSet(EntryBase, frozen=True, kw_only=True):
         return (Key(RULE, self.rule),)
 
     def changes(self, view: View) -> tuple[Change, ...]:
+        _check_span(self.from_on, field="from_on")
         if self.to_on is not None and self.to_on < self.from_on:
             raise Rejected(Reason.MALFORMED, "ends before it begins", field="to_on")
         row = view.register(RULE, self.rule)

@@ -9,6 +9,7 @@ import pytest
 
 from audit.ics import OCTETS, calendar, uid
 from audit.occasions import occasion_day, occasion_of, occasions
+from audit.reports import Period, make_report, open_source
 from audit.reports.deadlines import Due, deadlines
 from ledger.clocks import Rule, due_after, due_of, occurrences, rules, shipped
 from tests.audits import check_book
@@ -286,6 +287,29 @@ def test_goods_are_due_before_they_expire(world: World) -> None:
     (one,) = [d for d in deadlines(world.open, today=TODAY) if d.sort == "goods"]
     assert (str(one.due_on), one.code, one.minor, one.unit) == ("2026-09-20", "l-1", 10, "sua-chua")
     assert due(world, "goods", days=10) == []
+
+
+def test_one_cannot_look_beyond_the_calendar(world: World) -> None:
+    """Whoever asks for the year 9999 gets ten years; a day long past gives what was overdue then."""
+    far = deadlines(world.open, today=TODAY, until=date.max)
+    assert TODAY + timedelta(days=3_300) < far[-1].due_on <= TODAY + timedelta(days=3_660)
+    assert deadlines(world.open, today=TODAY, until=date.min) == []
+
+
+def test_a_gift_after_the_end_of_reception_is_shown_apart(world: World) -> None:
+    """NĐ 93/2021 Đ.8: what came too late is not mixed with what came in time; used and left add up with both."""
+    say(world, "campaign_opened", fund="chung")
+    world.gift(700_000, fund="chung", received_on="2026-08-30")
+    say(world, "campaign_closed", closed_on="2026-08-31")
+    world.gift(300_000, fund="chung", received_on="2026-09-01")
+    world.gift(999, fund="sua")
+    usual(world, "bank_fee_charged", fund="chung", amount=vnd(11_000))
+    with open_source(world.open, today=date(2026, 9, 30)) as source:
+        made = make_report(source, "campaigns", Period.year(2026))
+    (row,) = (one["cells"] for one in made.to_json()["rows"])
+    figures = ("received", "late", "used", "left", "days_over")
+    assert [row[name] for name in figures] == [700_000, 300_000, 11_000, 989_000, 10]
+    assert (row["to_on"], row["distribute_by_on"]) == ("2026-08-31", "2026-09-20")
 
 
 def test_the_same_book_and_day_give_the_same_list(world: World) -> None:

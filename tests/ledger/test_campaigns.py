@@ -201,6 +201,22 @@ def test_a_report_is_acknowledged_once(sqlite_world: World) -> None:
     refused(R.ALREADY_CLOSED, lambda: say(sqlite_world, "report_acknowledged", **named), "submitted")
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "1989-12-31", "3000-01-01", "9999-12-31"])
+def test_days_at_the_ends_of_the_calendar_are_refused(sqlite_world: World, day: str) -> None:
+    """A rule counted from them would fall off the calendar, and what is due could be told to nobody."""
+    refused(R.MALFORMED, lambda: say(sqlite_world, "report_rule_set", from_on=day), "from_on")
+    refused(R.MALFORMED, lambda: say(sqlite_world, "campaign_opened", sort="other", from_on=day, to_on=day), "from_on")
+    say(sqlite_world, "campaign_opened")
+    refused(R.MALFORMED, lambda: say(sqlite_world, "campaign_extended", to_on=day), "to_on")
+
+
+def test_a_period_at_the_end_of_the_calendar_is_only_a_name(sqlite_world: World) -> None:
+    """A report may name any period; a due day is looked for only where there can be one."""
+    say(sqlite_world, "report_rule_set", when="quarterly within 999", about="quarter")
+    say(sqlite_world, "report_submitted", period="9999-Q4", due_on="2026-01-01")
+    say(sqlite_world, "report_submitted", period="9000-Q4", due_on="9003-09-26")
+
+
 def test_a_request_may_leave_the_limits_out_but_not_break_on_nonsense(sqlite_world: World) -> None:
     """What is wrong with an entry is said by its own checks."""
     asked = request("campaign_opened", from_on="không phải ngày")
