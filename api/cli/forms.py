@@ -38,6 +38,7 @@ NEEDED_LISTS = {
     ("purchased", "items"),
     ("restored", "officers"),
     ("reversed", "undone_postings"),
+    ("support_scheduled", "instalments"),
     ("witnesses_set", "policy"),
 }
 
