@@ -640,10 +640,10 @@ def donor(source: Source, period: Period, *, record: str = "") -> Report:
 
 @report("foreign-aid", "Viện trợ nước ngoài", "Aid from abroad")
 def foreign_aid(source: Source, period: Period) -> Report:
-    """Gifts from abroad and in foreign money, received in the period: country, approval, rate of the day.
+    """Gifts from abroad, in foreign money, or of a donor registered as a foreign body, received in the period.
 
-    The worth in đồng is that of the day of the gift; nothing is valued anew. Gifts of organisations abroad that work in
-    the country name that country as well.
+    Country, approval and rate are those of the gift; the country of a gift that names none is that of its donor's
+    registration. The worth in đồng is that of the day of the gift; nothing is valued anew.
     """
     columns = (
         _INDEX,
@@ -659,20 +659,28 @@ def foreign_aid(source: Source, period: Period) -> Report:
         Column("rate_source", "tỷ giá của", "rate of"),
         Column("vnd", "quy đổi, đồng", "worth in đồng", "count", total=True),
     )
-    rows = []
+    bodies: dict[str | None, str | None] = {}
+    for told in source.records:
+        if isinstance(told.entry, DonorRegistered) and told.entry.donor_kind == "foreign":
+            bodies[source.subject(told.index, told.entry.donor.tag)] = told.entry.country
+    bodies.pop(None, None)
+    rows, unapproved = [], []
     for counted in source.counted():
         entry, told = counted.entry, counted.told
         if told.booked_on not in period or not isinstance(entry, GiftReceived):
             continue
         foreign, rate = entry.foreign, entry.rate
-        if foreign is None and entry.amount.unit == "VND":
+        body = source.subject(counted.of.index, entry.donor.tag) if bodies else None
+        if foreign is None and entry.amount.unit == "VND" and body not in bodies:
             continue
+        if (foreign is None or foreign.approval is None) and counted.sign > 0:
+            unapproved.append(counted.of.index)
         worth = entry.amount.minor if entry.amount.unit == "VND" else None if rate is None else rate.vnd_minor
         cells: tuple[Cell, ...] = (
             told.index,
             told.day,
             _name(source, counted.of.index, entry.donor),
-            None if foreign is None else foreign.country,
+            bodies.get(body) if foreign is None else foreign.country,
             None if foreign is None else foreign.approval,
             None if foreign is None else foreign.approved_on,
             entry.fund,
@@ -683,4 +691,6 @@ def foreign_aid(source: Source, period: Period) -> Report:
             None if worth is None else counted.sign * worth,
         )
         rows.append(Row(cells, (told.index,)))
-    return finished("foreign-aid", source, period, columns, rows, totals_of(columns, rows))
+    named = ", ".join(map(str, unapproved))
+    notes = (f"Chưa nêu văn bản phê duyệt: bản ghi {named} — without an approval",) if unapproved else ()
+    return finished("foreign-aid", source, period, columns, rows, totals_of(columns, rows), notes)

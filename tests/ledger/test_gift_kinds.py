@@ -687,6 +687,15 @@ def test_the_list_of_aid_from_abroad_keeps_the_worth_of_its_day(world: World) ->
     ]
     reverse(world, gift)
     assert cells(reported(world, "foreign-aid"), "minor", "vnd")[-1] == (-100_000, -25_900_000)
+    assert reported(world, "foreign-aid").notes == ()
+    body = {"donor": person("Good Neighbors"), "donor_kind": "foreign", "country": "KR"}
+    registered = say(world, "donor_registered", **body).index
+    silent = world.gift(1_000, donor={"same_as": registered}).index
+    world.gift(2_000)
+    unnamed = dollars(world)
+    shown = reported(world, "foreign-aid")
+    assert cells(shown, "index", "country", "approval")[-2:] == [(silent, "KR", None), (unnamed, None, None)]
+    assert shown.notes == (f"Chưa nêu văn bản phê duyệt: bản ghi {silent}, {unnamed} — without an approval",)
 
 
 # --- what becomes of it elsewhere -----------------------------------------------------------------------
