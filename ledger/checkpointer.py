@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Engine
 
-from ledger.folding import catch_up
+from ledger.folding import LEAST, catch_up
 from ledger.log.checkpoint import Checkpoint, open_checkpoint
 from ledger.log.merkle import Frontier, leaf_hash
 from ledger.log.note import NoteRejected, SigningKey
@@ -61,7 +61,7 @@ class Checkpointer:
                 kept = read.checkpoint_at(db, self._book, after.size)
         # What is left undone is folded when it is asked for, and kept up by the next run.
         with suppress(StoreUnavailable, CommitUnknown, RecordMalformed):
-            catch_up(self._engine, self._book)
+            catch_up(self._engine, self._book, LEAST)
         return Checkpoint(after.origin, after.size, after.root), (kept or note.decode()).encode()
 
     def check(self, state: SignerState) -> None:

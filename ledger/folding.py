@@ -1,6 +1,6 @@
 """Keeps lots and marks up with the book: what was recorded since is folded and written, a part at a time.
 
-It runs after the commit, with every checkpoint, never inside the transaction of a record. Each part is a transaction of
+It runs after the commit, with a checkpoint, never inside the transaction of a record. Each part is a transaction of
 its own under the head's lock, so two runs never write the same; one that is cut off leaves an older size, which is as
 true as a newer one. What is read of the fold so far is what the new records touch.
 """
@@ -19,11 +19,14 @@ from ledger.tracing import Tracing
 
 AT_ONCE = 1024
 """Records in one transaction: whoever records waits no longer than that."""
+LEAST = 64
+"""Fewer new records wait: a question folds them in less time than a transaction of their own takes."""
 
 
-def catch_up(engine: Engine, book: str) -> None:
-    """Folds what was recorded since the last time. Raises StoreUnavailable, CommitUnknown, RecordMalformed."""
-    while _is_behind(engine, book):
+def catch_up(engine: Engine, book: str, least: int = 1) -> None:
+    """Folds what was recorded since the last time, if it is at least so much. Raises StoreUnavailable, CommitUnknown,
+    RecordMalformed."""
+    while _is_behind(engine, book, least):
         with writing(engine) as db:
             head = lock_head(db, book)
             done = folded(db, book)
@@ -36,10 +39,11 @@ def catch_up(engine: Engine, book: str) -> None:
             _fold_on(db, book, done, min(head.size, done.size + AT_ONCE))
 
 
-def _is_behind(engine: Engine, book: str) -> bool:
+def _is_behind(engine: Engine, book: str, least: int) -> bool:
     with reading(engine) as db:
         head = read.head(db, book)
-        return head is not None and folded(db, book).size != head.size
+        behind = 0 if head is None else head.size - folded(db, book).size
+        return behind < 0 or behind >= least
 
 
 def _is_of_these_records(db: Connection, book: str, done: Folded, size: int) -> bool:

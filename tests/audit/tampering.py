@@ -17,6 +17,7 @@ from audit.database import SignerMemory, verify_connection
 from audit.findings import Finding, Report
 from ledger.book import StoredRecord
 from ledger.entries.book import BookOpened
+from ledger.folding import catch_up
 from ledger.log import canonical
 from ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from ledger.log.merkle import Frontier
@@ -63,6 +64,7 @@ def eventful(world: World, *, gifts: int = 220) -> None:
         if first == gifts - 40:
             checkpoint_and_witness(world)
     checkpoint_and_witness(world)
+    catch_up(world.open.engine, world.open.code)
 
 
 class Undone(Exception):

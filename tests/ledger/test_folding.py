@@ -121,6 +121,7 @@ def test_balances_as_of_every_index(world: World, monkeypatch: pytest.MonkeyPatc
         db.execute(tables.marks.delete())
         db.execute(tables.folded.delete())
     monkeypatch.undo()
+    catch_up(world.open.engine, world.open.code)
     check_book(world)
 
 
