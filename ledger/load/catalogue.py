@@ -177,9 +177,10 @@ class _Maker:
             "packages": self._packages,
             "targets": self._targets,
         }
-        over = max((_newest(row) for rows in self.known.values() for row in rows.values()), default=0)
+        # The same words said again, after others were said in between, are a new entry.
+        after = max((_newest(row) for rows in self.known.values() for row in rows.values()), default=0)
         return [
-            Asked(entry, tuple(row["row"] for row in rows), f"{name}.csv", over)
+            Asked(entry, tuple(row["row"] for row in rows), f"{name}.csv", f"after {after}")
             for name, step in steps.items()
             for entry, rows in step()
         ]

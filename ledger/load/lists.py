@@ -34,8 +34,8 @@ class Asked:
     rows: tuple[int, ...]
     file: str = ""
     """Of several files, the one with these rows."""
-    over: int = 0
-    """Index of what the book said before: the same words said again later are a new entry."""
+    apart: str = ""
+    """What tells it from an entry that says the same: the number of its paper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +120,8 @@ def _keyed(book: OpenBook, what: str, asked: Iterable[Asked]) -> Iterable[tuple[
     """(reference, what it is a reference to, entry). The hash is keyed: references stand in the open."""
     seen: Counter[bytes] = Counter()
     for one in asked:
-        body = canonical.encode({"load": what, "entry": one.entry})
-        said = canonical.encode({"load": what, "entry": one.entry, "over": one.over, "again": seen[body]})
+        body = canonical.encode({"apart": one.apart, "entry": one.entry})
+        said = canonical.encode({"load": what, "entry": one.entry, "apart": one.apart, "again": seen[body]})
         seen[body] += 1
         mac = book.keys.request_mac(book.code, said).hex()
         yield f"{IMPORTER}/load-{what}-{mac}", said, one
@@ -208,19 +208,43 @@ def _donors(lines: Sequence[Line], k: int) -> Iterable[Asked]:
         yield Asked(entry, (line.row,))
 
 
-def _pledges(lines: Sequence[Line], k: int) -> Iterable[Asked]:
+def _pledges(lines: Sequence[Line], k: int) -> Iterable[Asked | Fault]:
+    """Rows of one paper are the instalments (đợt) of one pledge; a row without a paper is a pledge by itself."""
+    groups: dict[object, list[Line]] = {}
     for line in lines:
-        said = line.values
+        groups.setdefault(line.values.get("paper", line.row), []).append(line)
+    for group in groups.values():
+        said, fault = _same(group, ("amount", "due_on"))
+        parts = [line.values for line in group]
+        if fault is None and len(parts) > 1 and any("due_on" not in part for part in parts):
+            fault = Fault(group[0].row, "due_on", Reason.ROW_MALFORMED, "each instalment has its own day")
+        if fault is not None:
+            yield fault
+            continue
         entry = {
             "kind": "pledge_made",
-            "amount": _money(said),
+            "amount": {"minor": sum(part["amount"] for part in parts), "unit": said.get("unit", "VND")},
             "donor": _person(said),
             "firm": said["firm"],
             "fund": said["fund"],
             "pledged_on": said["pledged_on"],
         }
-        entry |= {name: said[name] for name in ("due_on", "pledge") if name in said}
-        yield Asked(entry, (line.row,))
+        if "pledge" in said:
+            entry["pledge"] = said["pledge"]
+        if len(parts) > 1:
+            days = sorted(parts, key=lambda part: str(part["due_on"]))
+            entry["instalments"] = [{"due_on": part["due_on"], "minor": part["amount"]} for part in days]
+        elif "due_on" in parts[0]:
+            entry["due_on"] = parts[0]["due_on"]
+        yield Asked(entry, tuple(line.row for line in group), apart=said.get("paper", ""))
+
+
+def _same(group: Sequence[Line], own: Sequence[str]) -> tuple[dict[str, Any], Fault | None]:
+    """What all rows of a group say, but for the columns that are each row's own; a fault where they differ."""
+    said = [{name: value for name, value in line.values.items() if name not in own} for line in group]
+    differing = [line.row for line, one in zip(group, said, strict=True) if one != said[0]]
+    message = "says otherwise than the first row that it belongs to"
+    return said[0], Fault(differing[0], "", Reason.ROW_MALFORMED, message) if differing else None
 
 
 _DETAIL: Final = ("school", "class", "ages", "gender")
@@ -236,10 +260,9 @@ def _needs(lines: Sequence[Line], k: int) -> Iterable[Asked | Fault]:
     for line in lines:
         groups.setdefault(line.values["need"], []).append(line)
     for group in groups.values():
-        said = {name: value for name, value in group[0].values.items() if name not in _OF_ITEM}
-        differing = [line.row for line in group if {n: v for n, v in line.values.items() if n not in _OF_ITEM} != said]
-        if differing:
-            yield Fault(differing[0], "", Reason.ROW_MALFORMED, "says otherwise than the first row of this need")
+        said, fault = _same(group, _OF_ITEM)
+        if fault is not None:
+            yield fault
         elif said["heads"] < k and "province" not in said:
             yield Fault(group[0].row, "province", Reason.SMALL_GROUP_OPEN, "needed for so small a group")
         else:
@@ -292,6 +315,12 @@ def _gifts(lines: Sequence[Line], k: int) -> Iterable[Asked]:
             "place": said["place"],
             "received_on": said["received_on"],
         }
+        if "rate_vnd" in said:
+            entry["rate"] = {
+                "rate_on": said.get("rate_on", said["received_on"]),
+                "source": said.get("rate_source", ""),
+                "vnd_minor": said["rate_vnd"],
+            }
         if "series" in said:
             voucher = {"series": said["series"], "voucher_on": said.get("voucher_on", said["received_on"])}
             voucher |= {name: said[name] for name in ("book", "number") if name in said}
@@ -336,6 +365,7 @@ LOADERS: Final[dict[str, Loader]] = {
             Column("firm", "Có giấy cam kết", "Firm", "yes", needed=True),
             Column("pledged_on", "Ngày cam kết", "Pledged on", "day", needed=True),
             Column("due_on", "Hạn thực hiện", "Due on", "day"),
+            Column("paper", "Số giấy cam kết", "Paper", "code"),
             Column("pledge", "Mã cam kết", "Pledge code", "code"),
         ),
         _pledges,
@@ -372,6 +402,9 @@ LOADERS: Final[dict[str, Loader]] = {
             _UNIT,
             _NAME,
             *_PRIVATE,
+            Column("rate_vnd", "Giá trị quy đổi ra đồng", "Worth in đồng", "count"),
+            Column("rate_source", "Nguồn tỷ giá", "Source of the rate"),
+            Column("rate_on", "Ngày tỷ giá", "Day of the rate", "day"),
             Column("series", "Ký hiệu chứng từ", "Voucher series", "code"),
             Column("number", "Số chứng từ", "Voucher number", "count"),
             Column("book", "Quyển số", "Receipt book", "code"),

@@ -172,10 +172,32 @@ def test_donors_and_pledges(sqlite_world: World, tmp_path: Path) -> None:
     file = tmp_path / "p.csv"
     assert taken(sqlite_world, "pledges", file, heads, pledge, pledge).recorded == 2
     assert load(sqlite_world.open, "pledges", file, by="khac").repeated == 2  # whatever codes were drawn
+    parts = (*heads, "Số giấy cam kết")
+    rows = (
+        (*pledge[:5], "2026-12-31", "CK-1"),
+        ("sua", "1.000.000", *pledge[2:5], "2026-10-31", "CK-1"),
+        (*pledge[:5], "2026-12-31", "CK-2"),
+    )
+    made = taken(sqlite_world, "pledges", tmp_path / "i.csv", parts, *rows)
+    entry = record_at(sqlite_world, made.indices[0]).entry
+    assert [part.minor for part in entry.instalments] == [1_000_000, 2_000_000]  # type: ignore[attr-defined]
+    assert (made.lines, made.recorded) == (3, 2)
+    differing = table(tmp_path / "x.csv", parts, rows[0], ("chung", *rows[1][1:]))
+    assert [fault.row for fault in load(sqlite_world.open, "pledges", differing, by="a").faults] == [3]
     wrong = load(
         sqlite_world.open, "donors", table(tmp_path / "w.csv", donors, ("ai đó", "", "", "", "có lẽ")), by="ke-toan"
     )
     assert faults(wrong.faults) == {(2, "Loại", Reason.ROW_MALFORMED), (2, "Được công khai tên", Reason.ROW_MALFORMED)}
+    check_book(sqlite_world)
+
+
+def test_foreign_money_keeps_its_rate(sqlite_world: World, tmp_path: Path) -> None:
+    sqlite_world.say("place_opened", place="bank:USD", name="USD", currency="USD")
+    heads = (*GIFTS, "Đơn vị", "Giá trị quy đổi ra đồng", "Nguồn tỷ giá")
+    gift = (*GIFT[:2], "bank:USD", "1.234,50", NAME, PHONE, "USD", "31.356.300", "Vietcombank")
+    loaded = taken(sqlite_world, "gifts", tmp_path / "g.csv", heads, gift)
+    entry = record_at(sqlite_world, loaded.indices[0]).entry
+    assert (entry.amount.minor, entry.rate.vnd_minor) == (123_450, 31_356_300)  # type: ignore[attr-defined]
     check_book(sqlite_world)
 
 

@@ -68,10 +68,10 @@ def test_what_holds_is_asked_by_day(world: World) -> None:
     assert package_on(seen, "GOI-SUA", date(2026, 8, 31))["unit_price"]["minor"] == 240_000
     assert package_on(seen, "GOI-SUA", date(2026, 9, 1))["unit_price"]["minor"] == 250_000
     before, after = date(2025, 6, 30), date(2025, 7, 1)
-    assert [commune_listed(seen, "HP256", MINH_TAN, day) for day in (before, after)] == [True, False]
-    assert [commune_listed(seen, "HP256", BACH_DANG, day) for day in (before, after)] == [False, True]
-    assert not commune_listed(seen, "HP256", MINH_TAN, date(2020, 12, 31))  # before the first list
-    assert commune_listed(seen, "HP300", MINH_TAN, after)  # no list by days binds nobody
+    assert [commune_listed(seen, "XA-MN", MINH_TAN, day) for day in (before, after)] == [True, False]
+    assert [commune_listed(seen, "XA-MN", BACH_DANG, day) for day in (before, after)] == [False, True]
+    assert not commune_listed(seen, "XA-MN", MINH_TAN, date(2020, 12, 31))  # before the first list
+    assert commune_listed(seen, "HP256", MINH_TAN, after)  # no list by days binds nobody
     flagged = [commune_has_flag(seen, "mien-nui", LUU_KIEM, day) for day in (before, after, date(2026, 7, 1))]
     assert flagged == [False, True, False]
     with pytest.raises(Rejected, match="NO_SUCH_CLASS"):

@@ -8,6 +8,14 @@ from tests.worlds import LAI_XUAN, MINH_TAN, SHA, World, vnd
 BACH_DANG = "11473@2025-07-01"
 LUU_KIEM = "11488@2025-07-01"
 
+PROGRAMME: dict[str, Any] = {
+    "kind": "programme_opened",
+    "activities": [{"activity": "VUICHOI", "name": "Điểm vui chơi"}],
+    "from_on": "2021-01-01",
+    "name": "Chương trình xã miền núi",
+    "programme": "XA-MN",
+    "to_on": "2030-12-31",
+}
 CLASS: dict[str, Any] = {
     "code": "HCN-01",
     "from_age": 0,
@@ -68,8 +76,9 @@ def tell(world: World) -> None:
     world.say("classes_listed", classes=[CLASS])
     changed = {**CLASS, "legal_basis": "Kế hoạch 215/KH-UBND", "valid_from": "2026-01-01"}
     world.say("classes_listed", classes=[changed])
-    world.say("communes_listed", programme="HP256", communes=OLD, listed_on="2021-01-01")
-    world.say("communes_listed", programme="HP256", communes=NEW, listed_on="2025-07-01")
+    world.say(**PROGRAMME)
+    world.say("communes_listed", programme="XA-MN", communes=OLD, listed_on="2021-01-01")
+    world.say("communes_listed", programme="XA-MN", communes=NEW, listed_on="2025-07-01")
     flag = {"commune": LUU_KIEM, "decision": "Quyết định 12/QĐ-UBND", "flag": "mien-nui", "from_on": "2025-07-01"}
     world.say("commune_flagged", **flag)
     world.say("commune_flagged", **flag, to_on="2026-06-30", decision_sha256=SHA)
