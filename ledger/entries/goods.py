@@ -226,9 +226,6 @@ class GoodsReturned(EntryBase, frozen=True, kw_only=True):
                 raise Rejected(Reason.MALFORMED, "this issue names no lots", field="lots")
             return ()
         check_parts(view, self.store, self.amount, self.lots, field="lots")
-        for number, part in enumerate(self.lots or ()):
-            if part.minor > issue["lots"].get(part.lot, 0):
-                raise Rejected(Reason.PARTS_DIFFER, "more than was issued of it", field=f"lots[{number}].minor")
         return (
             *self._out(issue, -1),
             *relisted(view, self.store, self.amount.unit, (part.lot for part in self.lots or ())),
@@ -249,10 +246,15 @@ class GoodsReturned(EntryBase, frozen=True, kw_only=True):
         )
 
     def _out(self, issue: dict[str, Any], sign: int) -> tuple[Change, ...]:
-        """What is out of each lot under this issue, after these parts came back (−1) or went out again (1)."""
+        """What is out of each lot under this issue, after these parts came back (−1) or went out again (1).
+
+        Raises Rejected(PARTS_DIFFER) for more of a lot than is out.
+        """
         out = dict(issue["lots"])
-        for part in self.lots or ():
+        for number, part in enumerate(self.lots or ()):
             out[part.lot] = out.get(part.lot, 0) + sign * part.minor
+            if out[part.lot] < 0:
+                raise Rejected(Reason.PARTS_DIFFER, "more than was issued of it", field=f"lots[{number}].minor")
         return (Change("handed", self.issue, {**issue, "lots": out}),)
 
 

@@ -281,9 +281,10 @@ def test_what_comes_back_is_the_lot_that_was_issued(shop: World) -> None:
     back = give_back(shop, "l-soon", 2)
     assert posted(shop, back)[2] == f"2 {FRESH} lots → lot:l-soon"
     refused(R.PARTS_DIFFER, lambda: give_back(shop, "l-soon", 19), "lots[0].minor")
-    reverse(shop, back.index)
+    undone = reverse(shop, back.index)
     give_back(shop, "l-soon", 20)
     assert on_hand(shop, "l-soon", "l-late") == [20, 25]
+    refused(R.PARTS_DIFFER, lambda: reverse(shop, undone.index), "lots[0].minor")
 
 
 def test_a_reversed_issue_is_there_to_be_issued_again(shop: World) -> None:
