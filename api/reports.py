@@ -203,7 +203,9 @@ def to_xlsx(report: Report, bound: Bound) -> bytes:
 
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True})
-    book.set_properties({"title": report.title[0], "created": datetime(2026, 1, 1)})
+    book.set_properties(
+        {"title": report.title[0], "created": datetime.combine(report.period.to_on, datetime.min.time())}
+    )
     sheet = book.add_worksheet(report.kind[:31])
     strong, wrapped = book.add_format({"bold": True}), book.add_format({"bold": True, "text_wrap": True, "border": 1})
     number = 0

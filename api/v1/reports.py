@@ -7,9 +7,11 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 from pydantic import BeforeValidator, Field
 
+from api.problems import Refused
 from api.reports import FORMATS, bound_of, drilled, to_bytes
 from api.v1.books import AllShelves, BookQuery
 from api.v1.numbers import decimal
+from api.words import DoorReason
 from audit.reports import REPORTS, Period, make_report, open_source
 from ledger.days import day_of, to_instant
 from ledger.refusals import Reason, Rejected
@@ -54,6 +56,8 @@ def reports() -> dict[str, Any]:
 def report(kind: str, query: Annotated[ReportQuery, Query()], shelves: AllShelves) -> Response:
     """Rows and totals, each with the records it is made of. The same book size, period and options give the same
     report; `sha256` is of its canonical JSON, which `report_issued` records."""
+    if kind not in REPORTS:
+        raise Refused(DoorReason.NOT_FOUND)
     shelf = shelves.get(query.book)
     today = None if query.at is not None else day_of(to_instant(shelf.opened.clock()), shelf.zone)
     pairs = [one.partition("=") for one in query.option]

@@ -113,7 +113,7 @@ def test_misuse_of_the_command(walk: Walk, words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("query", "status", "reason"),
     [
-        ("jornal", 400, "MALFORMED"),
+        ("jornal", 404, "NOT_FOUND"),
         ("journal?year=26", 400, "MALFORMED"),
         ("journal?from=2026-02-30", 400, "MALFORMED"),
         ("journal?at=99", 404, "NO_SUCH_RECORD"),
