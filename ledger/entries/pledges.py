@@ -4,8 +4,8 @@ Nothing here holds money: `pledge:<code>` is what one pledge still promises (mem
 `pledge` part (receipts.py); a gift larger than that stands with its part.
 
 **When it is due** follows from the newest record of terms (`pledge_made`, `pledge_amended`) by the pure function
-`schedule`. The register row ("pledge", code) says which record that is (`terms`; while it is absent, `index`) and how the
-pledge ended (`ended`; absent while it is open). Whoever watches days reads both, and the balance of `pledge:<code>`:
+`schedule`. The register row ("pledge", code) says which record that is (`terms`; while it is absent, `index`) and how
+the pledge ended (`ended`; absent while it is open). Whoever watches days reads both, and the balance of `pledge:<code>`:
 what was kept fulfils the oldest instalments first (`standing`). A matching pledge has no days of its own: what is due
 of it follows from other receipts (`due_of_matching`).
 """
@@ -13,7 +13,7 @@ of it follows from other receipts (`due_of_matching`).
 from calendar import monthrange
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -41,6 +41,9 @@ class Recurring(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fals
     """The time from one part to the next."""
     times: Annotated[int, msgspec.Meta(ge=2, le=240)]
     """How many parts; the amount divides evenly by it."""
+
+
+_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 
 
 class Matching(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -256,6 +259,8 @@ def check_terms(
             raise Rejected(Reason.MALFORMED, "it begins on due_on and has no other parts", field="recurring")
         if amount.minor % recurring.times:
             raise Rejected(Reason.PARTS_DIFFER, "the amount does not divide into equal parts", field="recurring.times")
+        if due_on.year + recurring.times * _MONTHS[recurring.every] // 12 >= date.max.year:
+            raise Rejected(Reason.MALFORMED, "its last part lies beyond the calendar", field="recurring.times")
     if instalments is None:
         return
     if due_on is not None:
@@ -278,7 +283,7 @@ def schedule(terms: PledgeMade | PledgeAmended) -> tuple[Instalment, ...]:
         return ()
     if terms.recurring is None:
         return (Instalment(terms.due_on, terms.amount.minor),)
-    months = {"month": 1, "quarter": 3, "year": 12}[terms.recurring.every]
+    months = _MONTHS[terms.recurring.every]
     part = terms.amount.minor // terms.recurring.times
     return tuple(Instalment(_later(terms.due_on, months * n), part) for n in range(terms.recurring.times))
 

@@ -12,6 +12,7 @@ from audit.occasions import occasion_day, occasion_of, occasions
 from audit.reports import Period, make_report, open_source
 from audit.reports.deadlines import Due, deadlines
 from ledger.clocks import Rule, due_after, due_of, occurrences, rules, shipped
+from ledger.refusals import Reason, Rejected
 from tests.audits import check_book
 from tests.ledger.saying import HOLDER, SUPPLIER, person
 from tests.ledger.saying import say as usual
@@ -213,6 +214,17 @@ def test_a_pledge_is_due_by_its_instalments(world: World) -> None:
     assert (left.period, left.minor, left.unit) == ("2/2", 250_000, "VND")
     world.gift(250_000, pledge={"pledge": "K7M4X2PQ", "minor": 250_000})
     assert due(world, "pledge") == []
+
+
+def test_a_recurring_pledge_ends_within_the_calendar(world: World) -> None:
+    """Its parts are counted from its first day; one beyond the year 9999 would leave the list told to nobody."""
+    for due_on, times in (("9990-12-01", 10), ("9800-01-01", 200), ("9999-12-01", 2)):
+        yearly = {"every": "year", "times": times}
+        with pytest.raises(Rejected) as caught:
+            usual(world, "pledge_made", amount=vnd(600_000), due_on=due_on, recurring=yearly)
+        assert (caught.value.reason, caught.value.details["field"]) == (Reason.MALFORMED, "recurring.times")
+    usual(world, "pledge_made", amount=vnd(600_000), due_on="2026-09-10", recurring={"every": "month", "times": 3})
+    assert [one[0] for one in due(world, "pledge", days=90)] == ["2026-09-10", "2026-10-10", "2026-11-10"]
 
 
 def test_an_advance_is_settled_within_the_units_rule(world: World) -> None:
