@@ -191,6 +191,11 @@ class Allocated(EntryBase, frozen=True, kw_only=True):
                 raise Rejected(Reason.MORE_THAN_PLANNED, "the need was withdrawn", field=f"needs[{number}]")
             if need["programme"] != (self.programme or need["programme"]):
                 raise Rejected(Reason.OUTSIDE_RESTRICTION, "of another programme", field=f"needs[{number}]")
+            # The open one of the two would tell where the hidden one is.
+            if (self.hidden is None) != ("commune" in need):
+                raise Rejected(
+                    Reason.SMALL_GROUP_OPEN, "a hidden need has a hidden allocation", field=f"needs[{number}]"
+                )
             if need.get("activity") not in (None, self.activity):
                 raise Rejected(Reason.OUTSIDE_RESTRICTION, "of another activity", field=f"needs[{number}]")
             if self.communes and need.get("commune") not in (None, *self.communes):

@@ -49,6 +49,7 @@ def fund(world: World) -> World:
     world.say("activities_listed", activities=ACTIVITIES)
     world.say("classes_listed", classes=[*aid.classes(), *aid.classes(open_="KK-01", sensitive="AHHIV")])
     world.say(**NEED)
+    world.say(**said({**NEED, "need": "NC-2"}, **FEW))
     return world
 
 
@@ -175,6 +176,11 @@ ALLOCATIONS = [
         Reason.OUTSIDE_RESTRICTION,
         "needs[0]",
         {"fund": "chung", "activity": "DOAM", "needs": [{"need": "NC-1", "minor": 1}]},
+    ),
+    (Reason.SMALL_GROUP_OPEN, "needs[0]", {"needs": [{"need": "NC-2", "minor": 1}]}),
+    (
+        *(Reason.SMALL_GROUP_OPEN, "needs[0]"),
+        {"hidden": hidden(x="y"), "communes": [], "allocated_on": MONTH, "needs": [{"need": "NC-1", "minor": 1}]},
     ),
     (Reason.NO_SUCH_CLASS, "classes", {"classes": ["X"]}),
     (Reason.SMALL_GROUP_OPEN, "classes", {"classes": ["HCDB-05"]}),
