@@ -94,16 +94,29 @@ def _style(face: str = "regular", size: float = _SIZE) -> Style:
     return Style(face, size, size * 0.75, _BLACK, 1.25)
 
 
-def _widths(printed: Printed) -> list[float]:
-    """How wide each column wants to be: its longest text in one line, within bounds."""
+def _widths(printed: Printed) -> tuple[list[float], list[float]]:
+    """How wide each column wants to be, its longest text in one line, within bounds; and how narrow it may become: a
+    figure is never broken, nor a word of a heading."""
     plain, strong = _style(), _style("strong")
-    wanted = []
+    wanted, least = [], []
     for number, column in enumerate(printed.columns):
-        told = [row[number] for row in (*printed.rows[:500], *printed.totals)]
-        longest = max((plain.width(text, _SIZE) for text in told), default=0)
-        heading = max(strong.width(word, _SIZE) for word in f"{column.heading} {column.english}".split())
-        wanted.append(min(_MOST, max(_LEAST, longest + 7, heading + 7)))
-    return wanted
+        told = [row[number] for row in (*printed.rows, *printed.totals)]
+        longest = max((strong.width(text, _SIZE) for text in told), default=0) + 7
+        word = max(strong.width(word, _SIZE) for word in f"{column.heading} {column.english}".split()) + 7
+        narrow = max(_LEAST, word, longest if column.figures else plain.width("0" * 6, _SIZE))
+        least.append(narrow)
+        wanted.append(max(narrow, min(_MOST, longest)))
+    return wanted, least
+
+
+def _fitted(wanted: list[float], least: list[float], width: float) -> list[float]:
+    """The columns over the whole width; what they want too much is taken from those that can give."""
+    over = sum(wanted) - width
+    can_give = sum(wanted) - sum(least)
+    if over > 0 and can_give > 0:
+        part = min(1.0, over / can_give)
+        wanted = [each - (each - narrow) * part for each, narrow in zip(wanted, least, strict=True)]
+    return [each * width / sum(wanted) for each in wanted]
 
 
 def _shown(printed: Printed) -> Printed:
@@ -130,10 +143,10 @@ def render_table(printed: Printed) -> bytes:
         raise Rejected(Reason.TOO_LARGE, "rows of the report", field="rows", limit=MAX_ROWS)
     with ONE_PAPER:
         printed = _shown(printed)
-        wanted = _widths(printed)
+        wanted, least = _widths(printed)
         size = _UPRIGHT if sum(wanted) <= _UPRIGHT[0] - 2 * _MARGIN else _ACROSS
         width = size[0] - 2 * _MARGIN
-        widths = [each * width / sum(wanted) for each in wanted]
+        widths = _fitted(wanted, least, width)
         flow = Flow(Area(left=_MARGIN, width=width, top=size[1] - 30, bottom=_FOOT))
         flow.add(set_text(printed.unit, _style("strong", 10), width, lines=2, align=0))
         flow.add(Gap(6))
@@ -149,8 +162,15 @@ def render_table(printed: Printed) -> bytes:
                     wide,
                     Stack(
                         [
-                            set_text(column.heading, _style("strong"), wide - 5, lines=4),
-                            set_text(column.english, _style("slanted", 6.4), wide - 5, lines=4, lang="en"),
+                            set_text(column.heading, _style("strong"), wide - 5, lines=4, align=_side(column)),
+                            set_text(
+                                column.english,
+                                _style("slanted", 6.4),
+                                wide - 5,
+                                lines=4,
+                                align=_side(column),
+                                lang="en",
+                            ),
                         ]
                     ),
                 )
@@ -163,7 +183,7 @@ def render_table(printed: Printed) -> bytes:
         def line(texts: Sequence[str], face: str) -> _Line:
             return _Line(
                 [
-                    (wide, set_text(text, _style(face), wide - 5, lines=3, align=1 if column.figures else 0))
+                    (wide, _set(text, _style(face), wide - 5, column))
                     for wide, text, column in zip(widths, texts, printed.columns, strict=True)
                 ],
                 table,
@@ -188,6 +208,14 @@ def render_table(printed: Printed) -> bytes:
             foot = f"{printed.foot} · Trang {number}/{len(flow.pages)}"
             set_text(foot, fine, width, lines=2, align=0).draw(sheet, _MARGIN, _FOOT - 8, width)
         return sheet.finish()
+
+
+def _set(text: str, style: Style, width: float, column: PrintedColumn) -> Block:
+    return set_text(text, style, width, lines=1 if column.figures else 3, align=_side(column))
+
+
+def _side(column: PrintedColumn) -> int:
+    return 1 if column.figures else 0
 
 
 def _signed(names: Sequence[str], width: float) -> Block:

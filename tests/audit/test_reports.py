@@ -393,6 +393,16 @@ def test_the_printed_report_names_its_book_its_root_and_its_pages(told: World) -
     assert pdf[0].get_width() > pdf[0].get_height()
 
 
+def test_no_figure_is_broken_on_paper(sqlite_world: World) -> None:
+    """«1.000.00» with a 0 below it is another amount; long texts give way to figures."""
+    figures = tuple(Column(f"sum_{n}", "phát sinh", "period", "money") for n in range(7))
+    texts = tuple(Column(f"text_{n}", "diễn giải", "description") for n in range(3))
+    row = Row((*("Quyết toán cổng thanh toán " * 6 for _ in texts), *(-123_456_789_012 for _ in figures)), (0,))
+    report = Report("x", ("Thử", "Try"), YEAR, (*texts, *figures), (row,) * 3, (), (), 1)
+    page = pypdfium2.PdfDocument(to_bytes(report, "pdf", bound_of(sqlite_world.open, 1)))[0]
+    assert page.get_textpage().get_text_range().count("-123.456.789.012") == 21
+
+
 def test_a_report_too_long_to_print_is_refused(sqlite_world: World) -> None:
     """Two hundred pages are a book; more would keep the server busy for everybody."""
     with pytest.raises(Rejected) as refused:
