@@ -122,8 +122,8 @@ class Fold:
         TOO_LARGE).
         """
         traced = answer(self.tracing, _read(body(gift)), part=part)
-        if traced.amount is None or traced.fund is None:
-            said = "no gift" if traced.amount is None else "for several funds: name the part"
+        if traced.amount is None or traced.fund is None or traced.source == "found" or _is_in_kind(self.tracing, gift):
+            said = "no gift of money" if traced.amount is None or traced.fund is not None else "name the part"
             raise Rejected(Reason.NOT_A_GIFT, said, field="gift", index=gift)
         refunds = (refund for refund, of in self._refunds.get(gift, ()) if part is None or of == part)
         inside: set[int] = {0, gift, *self._keys, *refunds}
@@ -219,6 +219,11 @@ def _followed(onward: Mapping[str, tuple[int, str]], node: str) -> Iterator[int]
         if index < 0:
             return
         yield index
+
+
+def _is_in_kind(tracing: Tracing, gift: int) -> bool:
+    """Whether goods were given, item by item: bundles do not show those."""
+    return any(lot.source == "gift" and not lot.unit.isupper() for lot in tracing.gift_lots(gift))
 
 
 def _uses(traced: Trace, body: Callable[[int], bytes]) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
