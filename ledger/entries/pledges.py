@@ -5,9 +5,9 @@ Nothing here holds money: `pledge:<code>` is what one pledge still promises (mem
 
 **When it is due** follows from the newest record of terms (`pledge_made`, `pledge_amended`) by the pure function
 `schedule`. The register row ("pledge", code) says which record that is (`terms`; while it is absent, `index`) and how
-the pledge ended (`ended`; absent while it is open). Whoever watches days reads both, and the balance of `pledge:<code>`:
-what was kept fulfils the oldest instalments first (`standing`). A matching pledge has no days of its own: what is due
-of it follows from other receipts (`due_of_matching`).
+the pledge ended (`ended`; absent while it is open). Whoever watches days reads both, and the balance of
+`pledge:<code>`: what was kept fulfils the oldest instalments first (`standing`). A matching pledge has no days of its
+own: what is due of it follows from other receipts (`due_of_matching`).
 """
 
 from calendar import monthrange
