@@ -33,6 +33,7 @@ COMMANDS = (
     *("voucher", "form", "find", "dispute", "consolidate", "report", "export", "load"),
     *("children load", "children list", "children show"),
     *("deadlines", "calendar list", "calendar use", "audit seed", "audit sample", "audit papers"),
+    *("propose", "approve", "decline", "correct", "close-month", "hand-over"),
     *("migrate", "bench"),
     *("timestamp add", "timestamp now"),
     *("key passphrase", "key rotate", "key destroy", "backup", "restore", "close"),
