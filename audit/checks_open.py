@@ -42,7 +42,7 @@ def _split(state: State, key: str, row: Row, found: Findings) -> None:
 
 def _cash(state: State, key: str, row: Row, found: Findings) -> None:
     differs = row["counted"] - row["book"]
-    left = abs(differs) - row.get("adjusted", 0)
+    left = abs(differs) - row.get("booked", 0)
     if left:
         detail = f"{left if differs > 0 else -left} {row['unit']}"
         found.add(FindingKind.COUNT_DIFFERS, detail, index=row["index"], account=key)

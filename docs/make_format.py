@@ -62,7 +62,6 @@ MEANINGS = {
     "bound": "the whole book before this record",
     "closing_leaf": "leaf hash of that record",
     "counted_minor": "what was counted",
-    "difference": "more or less than the book says",
     "form": "the paper's form",
     "from_actor": "who hands over",
     "to_actor": "who takes over",
@@ -173,6 +172,8 @@ PLEDGE_IN_GIFT = "the part of a pledge that this fulfils"
 
 # The postings, in order; the notation is explained in docs/format.md and read by tests/test_docs.py.
 POSTINGS: dict[str, tuple[str, ...]] = {
+    "cash_found": ("amount: found → fund:{fund}", "amount: outside → {place}"),
+    "cash_lost": ("amount: fund:{fund} → lost:{fund}", "amount: {place} → outside"),
     "balance_brought": (
         "amount: brought → fund:{fund}",
         "amount: outside → {place}",

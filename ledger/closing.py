@@ -150,7 +150,7 @@ def _cash(db: Connection, book: str, balances: Mapping[tuple[str, str], int], la
             yield Left("NOT_COUNTED", f"{place}: chưa kiểm kê", f"{place} was not counted")
             continue
         yield int(row["index"])
-        if abs(row["counted"] - row["book"]) != row.get("adjusted", 0):
+        if abs(row["counted"] - row["book"]) != row.get("booked", 0):
             yield Left("COUNT_DIFFERS", f"{place}: lệch kiểm kê", f"{place} differs", (row["index"],))
 
 

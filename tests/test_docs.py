@@ -145,12 +145,12 @@ def test_every_command_and_option_stands_in_the_contract() -> None:
     """People and scripts rely on the contract; it names all of the program, and the guides no more than that."""
     contract = text_of("commands.md")
     names = {name for name, _ in make_format.all_commands()}
-    assert set(re.findall(r"^### `sovang ([a-z ]+[a-z])", contract, re.MULTILINE)) == names
+    assert set(re.findall(r"^### `sovang ([a-z -]+[a-z])", contract, re.MULTILINE)) == names
     options = {option for _, command in make_format.all_commands() for p in command.params for option in p.opts}
     assert {option for option in options if option.startswith("-") and f"`{option}`" not in contract} <= {"--help"}
     first = {name.partition(" ")[0] for name in names}
     for page in PAGES:
-        told = re.findall(r"(?:^ *|`|\$\()sovang ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+        told = re.findall(r"(?:^ *|`|\$\()sovang ([a-z-]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
         assert set(told) <= first, page
 
 

@@ -8,7 +8,7 @@ by two people, visible for ever.
 from collections.abc import Mapping
 from datetime import date
 from hashlib import sha256
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -205,26 +205,19 @@ class CashCounted(EntryBase, frozen=True, kw_only=True):
         return (Change("counted", self.place, row),)
 
 
-class CashAdjusted(EntryBase, frozen=True, kw_only=True):
-    """A difference that a count showed is booked: cash found beyond the books, or missing from the box."""
+class _CashDifference(EntryBase, frozen=True, kw_only=True):
+    """A difference that a count of cash showed is booked, by two persons."""
 
-    title: ClassVar = ("Xử lý chênh lệch kiểm kê quỹ", "Cash difference booked")
-    day_field: ClassVar = "adjusted_on"
     two_persons: ClassVar = True
+    sign: ClassVar[int]
 
-    adjusted_on: date
     amount: Amount
     count: Index
     """Index of the count."""
-    difference: Literal["found", "lost"]
     fund: Code
     minutes_sha256: Sha256
+    """Of the minutes that decide it."""
     place: CashPlace
-
-    def postings(self) -> tuple[Posting, ...]:
-        if self.difference == "found":
-            return (move(self.amount, "found", f"fund:{self.fund}"), move(self.amount, "outside", self.place))
-        return (move(self.amount, f"fund:{self.fund}", f"lost:{self.fund}"), move(self.amount, self.place, "outside"))
 
     def reads(self) -> tuple[Key, ...]:
         return (Key("place", self.place), Key("fund", self.fund), Key("counted", self.place))
@@ -233,26 +226,52 @@ class CashAdjusted(EntryBase, frozen=True, kw_only=True):
         check_place(view, self.place, self.amount.unit)
         needed(view, "fund", self.fund, Reason.NO_SUCH_FUND, field="fund")
         row = needed(view, "counted", self.place, Reason.NO_SUCH_RECORD, field="count")
-        more = row["counted"] - row["book"]
-        left = abs(more) - row.get("adjusted", 0)
-        if row["index"] != self.count or (more > 0) != (self.difference == "found"):
+        differs = (row["counted"] - row["book"]) * self.sign
+        if row["index"] != self.count or differs < 0:
             raise Rejected(Reason.NOT_THE_RECORD, "not the last count, or the other way round", field="count")
+        left = differs - row.get("booked", 0)
         if self.amount.minor > left:
             raise Rejected(Reason.PARTS_DIFFER, "more than the difference", field="amount", left=left)
-        return (Change("counted", self.place, {**row, "adjusted": row.get("adjusted", 0) + self.amount.minor}),)
+        return self._booked(view, self.amount.minor)
 
     def undone(self, view: View) -> tuple[Change, ...]:
+        return self._booked(view, -self.amount.minor)
+
+    def redone(self, view: View) -> tuple[Change, ...]:
+        return self._booked(view, self.amount.minor)
+
+    def _booked(self, view: View, minor: int) -> tuple[Change, ...]:
         row = needed(view, "counted", self.place, Reason.NO_SUCH_RECORD, field="count")
         # A later count has begun anew.
         if row["index"] != self.count:
             return ()
-        return (Change("counted", self.place, {**row, "adjusted": row["adjusted"] - self.amount.minor}),)
+        return (Change("counted", self.place, {**row, "booked": row.get("booked", 0) + minor}),)
 
-    def redone(self, view: View) -> tuple[Change, ...]:
-        row = needed(view, "counted", self.place, Reason.NO_SUCH_RECORD, field="count")
-        if row["index"] != self.count:
-            return ()
-        return (Change("counted", self.place, {**row, "adjusted": row["adjusted"] + self.amount.minor}),)
+
+class CashFound(_CashDifference, frozen=True, kw_only=True):
+    """The cash box held more than the books (thừa quỹ): the surplus belongs to a fund."""
+
+    title: ClassVar = ("Thừa quỹ khi kiểm kê", "Cash found at a count")
+    day_field: ClassVar = "found_on"
+    sign: ClassVar = 1
+
+    found_on: date
+
+    def postings(self) -> tuple[Posting, ...]:
+        return (move(self.amount, "found", f"fund:{self.fund}"), move(self.amount, "outside", self.place))
+
+
+class CashLost(_CashDifference, frozen=True, kw_only=True):
+    """The cash box held less than the books (thiếu quỹ): a fund bears the loss."""
+
+    title: ClassVar = ("Thiếu quỹ khi kiểm kê", "Cash lost at a count")
+    day_field: ClassVar = "lost_on"
+    sign: ClassVar = -1
+
+    lost_on: date
+
+    def postings(self) -> tuple[Posting, ...]:
+        return (move(self.amount, f"fund:{self.fund}", f"lost:{self.fund}"), move(self.amount, self.place, "outside"))
 
 
 class HandedOver(EntryBase, frozen=True, kw_only=True):

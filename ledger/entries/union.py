@@ -87,8 +87,9 @@ from ledger.entries.needs import (
 )
 from ledger.entries.periods import (
     BookMerged,
-    CashAdjusted,
     CashCounted,
+    CashFound,
+    CashLost,
     HandedOver,
     PeriodClosed,
     PeriodReopened,
@@ -222,7 +223,8 @@ Entry = (
     | VoucherPrinted
     | EvidenceAdded
     | CashCounted
-    | CashAdjusted
+    | CashFound
+    | CashLost
     | PeriodClosed
     | PeriodReopened
     | YearOpened

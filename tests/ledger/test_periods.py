@@ -174,17 +174,17 @@ def test_a_difference_of_the_cash_box_is_booked_by_two(world: World) -> None:
     count = counted(world, 480_000, DAY)
     check_book(world, allow={FindingKind.COUNT_DIFFERS})
     draft = {
-        "kind": "cash_adjusted",
-        "adjusted_on": DAY,
+        "kind": "cash_lost",
         "amount": vnd(20_000),
         "count": count,
-        "difference": "lost",
         "fund": "chung",
+        "lost_on": DAY,
         "minutes_sha256": SHA,
         "place": "cash:TM",
     }
     assert refusal(lambda: world.say(**{**draft, "amount": vnd(20_001)})) is Reason.PARTS_DIFFER
-    assert refusal(lambda: world.say(**{**draft, "difference": "found"})) is Reason.NOT_THE_RECORD
+    other = {name: value for name, value in draft.items() if name != "lost_on"}
+    assert refusal(lambda: world.say(**{**other, "kind": "cash_found", "found_on": DAY})) is Reason.NOT_THE_RECORD
     asked = {"kind": "proposed", "draft": draft, "proposed_on": DAY}
     proposed = world.open.requests.submit([{"entry": asked}], "ke-toan")[0]
     assert approve(world.open, proposed.index, "chu-tk").entry is not None

@@ -57,17 +57,28 @@ def tell(world: World) -> None:
         notes=[{"pieces": (held - 20_000) // 10_000, "value_minor": 10_000}],
         place="cash:TM",
     )
-    adjusted = {
-        "kind": "cash_adjusted",
-        "adjusted_on": day,
+    lost = {
+        "kind": "cash_lost",
         "amount": vnd(20_000),
         "count": count.index,
-        "difference": "lost",
         "fund": "chung",
+        "lost_on": day,
         "minutes_sha256": SHA,
         "place": "cash:TM",
     }
-    approve(world.open, _proposed(world, adjusted).index, "chu-tk")
+    approve(world.open, _proposed(world, lost).index, "chu-tk")
+    count = world.say(
+        "cash_counted",
+        counted_minor=held - 10_000,
+        counted_on=day,
+        currency="VND",
+        minutes_sha256=SHA,
+        notes=[{"pieces": (held - 10_000) // 10_000, "value_minor": 10_000}],
+        place="cash:TM",
+    )
+    found = {**lost, "kind": "cash_found", "amount": vnd(10_000), "count": count.index, "found_on": day}
+    del found["lost_on"]
+    approve(world.open, _proposed(world, found).index, "chu-tk")
     handed = {"kind": "handed_over", "from_actor": "ke-toan", "minutes_sha256": SHA, "office": "ke-toan"}
     record_bound(world.open, {**handed, "handed_on": day, "to_actor": "ke-toan-moi"}, "ke-toan")
     merged = {"kind": "book_merged", "merged_on": day, "minutes_sha256": SHA, "origin": "sovang/cu/1"}
