@@ -148,6 +148,13 @@ def test_what_was_approved_is_what_is_recorded(funded: World) -> None:
     check_book(funded)
 
 
+def test_only_a_proposal_is_approved(funded: World) -> None:
+    assert refusal(lambda: approve(funded.open, 3, "chu-tk")) is Reason.NO_SUCH_PROPOSAL
+    assert refusal(lambda: approve(funded.open, 9999, "chu-tk")) is Reason.NO_SUCH_PROPOSAL
+    assert refusal(lambda: funded.say(**allocated(), proposal="ab" * 32)) is Reason.NO_SUCH_PROPOSAL
+    check_book(funded)
+
+
 def test_a_declined_proposal_is_over(funded: World) -> None:
     index = propose(funded, allocated())
     decline(funded.open, index, "không đúng kế hoạch", "chu-tk")
