@@ -8,17 +8,22 @@
 | yes or no | `true`, `false` |
 | list | JSON, or items apart by commas: `a,b`; left out means none |
 | anything inside | `--restriction.activities SUA` |
+| lines in suspense | `17,18` (records of `sovang suspense`: all of them), `17:300000` (so much of it), or JSON |
+| SHA-256 of a paper | `@quyet-dinh.pdf`, or 64 hexadecimal digits |
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from msgspec import inspect as types
 
-from ledger.entries.base import Person
+from api.cli.filled import leaf_fields
+from ledger.entries.base import LinePart, Person
 from ledger.entries.union import KINDS
 from ledger.money import Amount
 from ledger.refusals import Reason, Rejected
@@ -28,6 +33,8 @@ BOOK_FILLS = {"left", "less", "more", "number", "shortfall"}
 # Made by the book when it is left out.
 BOOK_MAKES = {("pledge_made", "pledge")}
 _MADE = "bỏ trống: sổ tự sinh / left out: the book makes it"
+_FILLED = "bỏ trống: lệnh tự điền / left out: the command fills it in"
+_SHA256 = "^[0-9a-f]{64}$(?!\n)"
 # Lists that are refused, or pointless, when they are empty; every other list may be left out, which means none.
 NEEDED_LISTS = {
     ("book_closed", "officers"),
@@ -62,8 +69,11 @@ def fields_of(kind: str) -> list[tuple[str, str, bool]]:
     today = day_of(to_instant(datetime.now(UTC)), DEFAULT_ZONE)
     info = types.type_info(KINDS[kind])
     fields = info.fields if isinstance(info, types.StructType) else ()
+    filled = {*leaf_fields(f.name for f in fields), "bound"}
     return [
-        (f.name, _MADE if (kind, f.name) in BOOK_MAKES else _described(f.type, today), _needed(kind, f))
+        (f.name, _FILLED, False)
+        if f.name in filled
+        else (f.name, _MADE if (kind, f.name) in BOOK_MAKES else _described(f.type, today), _needed(kind, f))
         for f in fields
         if f.name not in BOOK_FILLS
     ]
@@ -150,8 +160,15 @@ def _value(kind: types.Type, text: str, path: str) -> Any:
             if text not in ("true", "false"):
                 raise Rejected(Reason.MALFORMED, "true or false", field=path)
             return text == "true"
+        case types.StrType(pattern=pattern) if pattern == _SHA256 and text.startswith("@"):
+            return sha256_of(text)
         case _:
             return text
+
+
+def sha256_of(text: str) -> str:
+    """`@FILE` as the file's SHA-256 in hex, anything else as it is; raises OSError."""
+    return hashlib.sha256(Path(text[1:]).read_bytes()).hexdigest() if text.startswith("@") else text
 
 
 def amount_of(text: str, path: str) -> dict[str, Any]:
@@ -176,12 +193,16 @@ def _described(kind: types.Type, today: date) -> str:
             return '"Nguyễn Văn An" | same_as:12'
         case types.StructType():
             return "JSON {" + ", ".join(f.name for f in kind.fields) + "}"
+        case types.VarTupleType() if isinstance(kind.item_type, types.StructType) and kind.item_type.cls is LinePart:
+            return "17,18 | 17:300000 | JSON [{line, minor}, …]"
         case types.VarTupleType() if isinstance(kind.item_type, types.StructType):
             return "JSON [{" + ", ".join(f.name for f in kind.item_type.fields) + "}, …]"
         case types.VarTupleType():
             return "a,b | JSON […]"
         case types.DateType():
             return today.isoformat()
+        case types.StrType(pattern=pattern) if pattern == _SHA256:
+            return "@tệp / @file | SHA-256"
         case types.IntType():
             return "số / number"
         case types.BoolType():

@@ -26,6 +26,11 @@ def propose(
         draft = canonical.parse(data.strip())
     except canonical.NotCanonical as error:
         raise Rejected(Reason.MALFORMED, str(error), field="draft") from error
+    return propose_entry(session, draft, reference)
+
+
+def propose_entry(session: Session, draft: Any, reference: str | None) -> Answer:
+    """Records a proposal of an entry in its request form, and says how it is approved."""
     request: dict[str, Any] = {
         "entry": {"kind": "proposed", "draft": draft, "proposed_on": session.today.isoformat()},
     }
@@ -133,19 +138,22 @@ def hand_over(
     session: Session,
     office: Annotated[str, typer.Argument(help="Chức việc: ke-toan, thu-quy, thu-kho — the office")],
     to: Annotated[str, typer.Option(help="Người nhận — who takes over")],
-    minutes: Annotated[str, typer.Option(help="SHA-256 của biên bản bàn giao — of the signed minutes")],
+    minutes: Annotated[
+        str, typer.Option(help="Biên bản bàn giao: @tệp, hoặc SHA-256 — the signed minutes, @file or SHA-256")
+    ],
     on: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ngày; mặc định hôm nay — day, today if left out")
     ] = None,
 ) -> Answer:
     """Bàn giao một chức việc, gắn với sổ lúc đó — hand an office over, bound to the book as it stands."""
+    from api.cli.forms import sha256_of
     from ledger.closing import record_bound
 
     entry = {
         "kind": "handed_over",
         "from_actor": session.actor,
         "handed_on": (session.today if on is None else on.date()).isoformat(),
-        "minutes_sha256": minutes,
+        "minutes_sha256": sha256_of(minutes),
         "office": office,
         "to_actor": to,
     }

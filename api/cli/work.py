@@ -176,8 +176,12 @@ def new(
     context: typer.Context,
     kind: Annotated[str, typer.Argument(help="Loại nghiệp vụ; «list» để xem — kind of entry, or «list»")],
     reference: Annotated[str | None, typer.Option("--reference", help="Khóa chống ghi trùng — idempotency key")] = None,
+    propose: Annotated[
+        bool, typer.Option("--propose", help="Chỉ đề xuất, để người khác duyệt — only propose it to others")
+    ] = False,
 ) -> Answer:
     """Ghi một nghiệp vụ: --trường giá-trị … — record one entry from --field value …"""
+    from api.cli.filled import fill
     from api.cli.forms import entry_of, fields_of
     from ledger.entries.union import KINDS
     from ledger.requests import refuse_done
@@ -190,6 +194,7 @@ def new(
         fields = [[f"--{name}", how, "cần / needed" if needed else ""] for name, how, needed in fields_of(kind)]
         return Answer({"kind": kind, "fields": [f[0] for f in fields]}, KINDS[kind].title, (("", "", ""), fields))
     request: dict[str, Any] = {"entry": entry_of(kind, context.args)}
+    request["entry"] = fill(session.opened, request["entry"], KINDS[kind].__struct_fields__)
     pledge = request["entry"].get("pledge")
     if kind == "pledge_made" and pledge is not None and not valid_code(pledge):
         raise Rejected(
@@ -200,7 +205,16 @@ def new(
     if reference is not None:
         request["reference"] = reference
     refuse_done(request)
-    recorded = session.opened.requests.submit([request], session.actor)[0]
+    if propose:
+        from api.cli.office import propose_entry
+
+        return propose_entry(session, request["entry"], reference)
+    if "bound" in KINDS[kind].__struct_fields__ and "bound" not in request["entry"]:
+        from ledger.closing import record_bound
+
+        recorded = record_bound(session.opened, request["entry"], session.actor)
+    else:
+        recorded = session.opened.requests.submit([request], session.actor)[0]
     document: dict[str, Any] = {
         "index": recorded.index,
         "leaf_hash": recorded.leaf_hash.hex(),
