@@ -155,8 +155,9 @@ def _told(vouchers: list[dict[str, Any]]) -> tuple[tuple[str, ...], tuple[tuple[
 
 def _issued(session: Session, answer: Answer, made: "Report", options: dict[str, str], *, names: bool) -> Answer:
     """Records `report_issued`; the report has to be of a book with a checkpoint of that size."""
-    root = answer.document["root"]
-    if root is None:
+    from ledger.closing import record_bound
+
+    if answer.document["root"] is None:
         raise Rejected(Reason.NOT_CHECKPOINTED, "no checkpoint of this size", field="at", size=made.size)
     entry: dict[str, Any] = {
         "kind": "report_issued",
@@ -168,13 +169,12 @@ def _issued(session: Session, answer: Answer, made: "Report", options: dict[str,
         "options": [{"name": name, "value": value} for name, value in sorted(options.items())],
         "sha256": made.sha256(),
         "size": made.size,
-        "root": root,
     }
     helped = _distinct_children(made)
     # Fewer than k stand nowhere open; the report itself still has them.
     if helped is not None and helped >= session.opened.opened.k:
         entry["distinct_children"] = helped
-    recorded = session.opened.requests.submit([{"entry": entry}], session.actor)[0]
+    recorded = record_bound(session.opened, entry, session.actor)
     document = {**answer.document, "issued": {"index": recorded.index, "leaf_hash": recorded.leaf_hash.hex()}}
     aside = f"Đã phát hành, bản ghi {recorded.index} — issued: sha256 {made.sha256()}"
     return session.signed(replace(answer, document=document, aside=[*answer.aside, aside]))

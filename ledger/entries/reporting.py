@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from ledger.accounts import Code
-from ledger.entries.base import EntryBase, Index, Sha256, Title, View, needed
+from ledger.entries.base import Bound, EntryBase, Index, Sha256, Title, View, check_bound, needed
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Change, Key
 
@@ -24,14 +24,15 @@ class ReportOption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReportIssued(EntryBase, frozen=True, kw_only=True):
-    """A report was made from the book up to a checkpoint and handed out.
+    """A report was made from the book and handed out. Bound to the book as it stood then.
 
-    Whoever makes the report again from a book of that size, with the same period and options, gets the same bytes.
+    Whoever makes the report again from the first `size` records, with the same period and options, gets the same bytes.
     """
 
     title: ClassVar = ("Phát hành báo cáo", "Report issued")
     day_field: ClassVar = "issued_on"
 
+    bound: Bound
     from_on: date
     issued_on: date
     names: bool
@@ -40,12 +41,10 @@ class ReportIssued(EntryBase, frozen=True, kw_only=True):
     """The choices it was made with."""
     report: Code
     """Which report (`sovang report list`)."""
-    root: Sha256
-    """Root of the checkpoint."""
     sha256: Sha256
     """Of the report's canonical JSON."""
     size: Index
-    """Size of the checkpoint: the report is of the records before this one."""
+    """How many records the report is of: all that stand before this one, or fewer for an earlier state of the book."""
     to_on: date
     distinct_children: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] | None = None
     """How many different children were helped in the period; only k or more may stand open."""
@@ -54,9 +53,10 @@ class ReportIssued(EntryBase, frozen=True, kw_only=True):
         return (Key("book", "opened"),)
 
     def changes(self, view: View) -> tuple[Change, ...]:
+        check_bound(view, self.bound)
         if self.from_on > self.to_on:
             raise Rejected(Reason.MALFORMED, "the period ends before it begins", field="to_on")
-        if not 1 <= self.size <= view.index:
+        if not 1 <= self.size <= self.bound.size:
             raise Rejected(Reason.MALFORMED, "a report is of records that stand before it", field="size")
         k = needed(view, "book", "opened", Reason.BOOK_NOT_OPEN, field="book")["k"]
         if self.distinct_children is not None and self.distinct_children < k:

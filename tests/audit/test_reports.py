@@ -23,9 +23,12 @@ from audit.reports import REPORTS, Column, Period, Report, Row, make_report, ope
 from certificates.sheets import MAX_ROWS
 from ledger.accounts import is_held, root
 from ledger.catalogue_data import communes_of
+from ledger.closing import record_bound
 from ledger.money import is_currency
 from ledger.record import decode
 from ledger.refusals import Reason, Rejected
+from ledger.store import read
+from ledger.store.engine import reading
 from tests.audits import check_book
 from tests.ledger.saying import first_year
 from tests.ledger.story3 import aid, book, gifts, goods
@@ -422,33 +425,51 @@ def test_issued_reports_are_made_again(told: World, tmp_path: Path) -> None:
     """The entry holds enough to make the report again: kind, period, options, size."""
     checkpoint = told.open.checkpointer.run()[0]
     report = made(told, "bank-book", at=checkpoint.size, place="VCB")
-    issued = told.say(
-        "report_issued",
-        report=report.kind,
-        from_on=YEAR.from_on.isoformat(),
-        to_on=YEAR.to_on.isoformat(),
-        issued_on=TODAY.isoformat(),
-        names=False,
-        options=[{"name": "place", "value": "VCB"}],
-        sha256=report.sha256(),
-        size=report.size,
-        root=checkpoint.root.hex(),
-    )
+    said = {
+        "kind": "report_issued",
+        "report": report.kind,
+        "from_on": YEAR.from_on.isoformat(),
+        "to_on": YEAR.to_on.isoformat(),
+        "issued_on": TODAY.isoformat(),
+        "names": False,
+        "options": [{"name": "place", "value": "VCB"}],
+        "sha256": report.sha256(),
+        "size": report.size,
+    }
+    issued = record_bound(told.open, said, "ke-toan")
     entry: Any = decode(_body(told, issued.index)).entry
     options = {one.name: one.value for one in entry.options}
     again = made(told, entry.report, Period(entry.from_on, entry.to_on), at=entry.size, **options)
     assert again.sha256() == entry.sha256
     for wrong in ({"size": issued.index + 5}, {"size": 0}, {"from_on": "2027-01-01"}, {"distinct_children": 3}):
         with pytest.raises(Rejected):
-            told.say("report_issued", **{**_request(entry), **wrong})
+            record_bound(told.open, {**said, **wrong}, "ke-toan")
     check_book(told)
 
 
-def _request(entry: Any) -> dict[str, Any]:
-    import msgspec
-
-    said = msgspec.to_builtins(entry)
-    return {name: value for name, value in said.items() if name != "kind"}
+def test_a_report_issued_is_bound_to_the_book_before_it(told: World) -> None:
+    """A size and root that nobody checks could say that the report was made from another book."""
+    said = {
+        "report": "use",
+        "from_on": YEAR.from_on.isoformat(),
+        "to_on": YEAR.to_on.isoformat(),
+        "issued_on": TODAY.isoformat(),
+        "names": False,
+        "options": [],
+        "sha256": SHA,
+        "size": 3,
+    }
+    with reading(told.open.engine) as db:
+        head = read.head(db, told.open.code)
+    assert head is not None
+    size, book_root = head.size, head.root.hex()
+    for bound in ({"size": size, "root": SHA}, {"size": size - 1, "root": book_root}):
+        with pytest.raises(Rejected) as refused:
+            told.say("report_issued", **said, bound=bound)
+        assert refused.value.reason is Reason.NOT_THE_HEAD
+    issued = told.say("report_issued", **said, bound={"size": size, "root": book_root})
+    assert issued.index == size
+    check_book(told)
 
 
 def test_gifts_of_two_currencies_stay_apart(sqlite_world: World) -> None:

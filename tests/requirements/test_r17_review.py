@@ -9,8 +9,8 @@ from tests.requirements.conftest import Walk
 
 
 def test_r17_report_figures_equal_the_ledger_at_a_fixed_head(walk: Walk, tmp_path: Path) -> None:
-    """The accountant issues the trial balance of the year: period and SHA-256 of the report, size and root of the
-    checkpoint it was made from stand in the book.
+    """The accountant issues the trial balance of the year: period and SHA-256 of the report and how many records it
+    is of stand in the book, bound to the book as it stands.
     The printed report bears that root.
     Gifts come in afterwards, one of them late for a day of the same year: the report of today has other figures.
     The report made again for that size, at the command line and by the API, has the same SHA-256 as was issued.
@@ -23,10 +23,11 @@ def test_r17_report_figures_equal_the_ledger_at_a_fixed_head(walk: Walk, tmp_pat
     year = ("--year", "2026")
     issued = walk.sovang("report", "trial-balance", *year, "--issue", "--format", "pdf", "-o", str(paper))
     entry = walk.get(f"/api/v1/entries/{issued['issued']['index']}")["entry"]
-    assert (entry["sha256"], entry["size"], entry["root"]) == (issued["sha256"], issued["size"], issued["root"])
+    assert (entry["sha256"], entry["size"]) == (issued["sha256"], issued["size"])
+    assert entry["bound"] == {"size": issued["size"], "root": issued["root"]}
     assert (entry["report"], entry["from_on"], entry["to_on"]) == ("trial-balance", "2026-01-01", "2026-12-31")
     page = pypdfium2.PdfDocument(paper)[0].get_textpage().get_text_range()
-    assert entry["root"] in "".join(page.split())
+    assert entry["bound"]["root"] in "".join(page.split())
 
     walk.gift(5_000_000, received_on=date(2026, 3, 6).isoformat())
     size = str(entry["size"])

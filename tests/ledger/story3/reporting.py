@@ -1,5 +1,6 @@
 """Reports handed out."""
 
+from ledger.closing import record_bound
 from tests.ledger.saying import DAY
 from tests.worlds import SHA, World
 
@@ -14,9 +15,9 @@ def tell(world: World) -> None:
         "options": [],
         "report": "trial-balance",
         "sha256": SHA,
+        "kind": "report_issued",
         "size": 3,
-        "root": "7a" * 32,
     }
-    world.say("report_issued", **said)
+    record_bound(world.open, said, "ke-toan")
     by_fund = [{"name": "fund", "value": "sua"}]
-    world.say("report_issued", **{**said, "report": "use", "options": by_fund, "distinct_children": 40})
+    record_bound(world.open, {**said, "report": "use", "options": by_fund, "distinct_children": 40}, "ke-toan")
