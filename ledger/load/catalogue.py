@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from ledger.days import day_of, to_instant
 from ledger.home import OpenBook
 from ledger.load.columns import Column, Fault, Line, read_lines
 from ledger.load.lists import Asked, Loaded, record_all
@@ -83,6 +84,7 @@ FILES: Final[dict[str, tuple[Column, ...]]] = {
         *(_count("value"), _words("unit", "percent", "per_100000", "count"), _day("by_on")),
         *(_text("denominator", needed=False), _day("denominator_as_of", needed=False), _yes("sensitive")),
     ),
+    "vouchers": (_code("series"), _code("kind"), _text("moves", needed=False), _yes("typed"), _count("leaves")),
 }
 """File → its columns. Headings are the columns' names."""
 
@@ -133,7 +135,8 @@ def load_catalogue(book: OpenBook, folder: Path | None, *, by: str, check: bool 
         raise Rejected(Reason.FILE_UNREADABLE, "the folder has none of the catalogue's files", files=", ".join(FILES))
     if loaded.faults:
         return loaded
-    made = _Maker(_registers(book), {name: _values(lines) for name, lines in tables.items()})
+    today = day_of(to_instant(book.clock()), book.opened.zone).isoformat()
+    made = _Maker(_registers(book), {name: _values(lines) for name, lines in tables.items()}, today)
     recorded = record_all(book, "catalogue", made.all(), by=by, check=check)
     loaded.faults, loaded.kept = recorded.faults, made.kept
     loaded.recorded, loaded.repeated, loaded.indices = recorded.recorded, recorded.repeated, recorded.indices
@@ -145,7 +148,7 @@ def _registers(book: OpenBook) -> Registers:
     with reading(book.engine) as db:
         return {
             name: {key: decode_value(value) for key, value in read.register_rows(db, book.code, name)}
-            for name in (*names, "target")
+            for name in (*names, "target", "policy")
         }
 
 
@@ -161,8 +164,9 @@ Made = tuple[dict[str, Any], Iterable[Mapping[str, Any]]]
 class _Maker:
     """Entries for what the registers do not say yet, in the order in which they build on each other."""
 
-    def __init__(self, known: Registers, tables: Mapping[str, list[dict[str, Any]]]) -> None:
+    def __init__(self, known: Registers, tables: Mapping[str, list[dict[str, Any]]], today: str) -> None:
         self.known = known
+        self.today = today
         self.tables = tables
         self.kept: list[str] = []
 
@@ -176,6 +180,7 @@ class _Maker:
             "goods": self._goods,
             "packages": self._packages,
             "targets": self._targets,
+            "vouchers": self._vouchers,
         }
         # The same words said again, after others were said in between, are a new entry.
         after = max((_newest(row) for rows in self.known.values() for row in rows.values()), default=0)
@@ -305,6 +310,18 @@ class _Maker:
             held = {**dict.fromkeys(("denominator", "value")), **said}
             if known is None or any(known[name] != value for name, value in held.items()):
                 yield {"kind": "target_set", "target": row["target"], **said}, [row]
+
+    def _vouchers(self) -> Iterable[Made]:
+        """The series are one entry: a changed file says all of them anew."""
+        rows = self._rows("vouchers")
+        series = []
+        for row in rows:
+            moves = [move.strip() for move in row.get("moves", "").split(";") if move.strip()]
+            one = {"kind": row["kind"], "moves": moves, "series": row["series"], "typed": row["typed"]}
+            series.append(one if "leaves" not in row else {**one, "leaves": row["leaves"]})
+        known = self.known["policy"].get("vouchers", {}).get("series", {})
+        if series and {one["series"]: one for one in series} != known:
+            yield {"kind": "vouchers_set", "series": series, "set_on": self.today}, rows
 
     def _differs(self, register: str, key: str, from_on: str, said: Mapping[str, Any]) -> bool:
         """Whether the version of that day is not there, or says something else."""
