@@ -454,7 +454,7 @@ def _sealed_plan(
 @report("duplicates", "Hỗ trợ trùng một trẻ", "Aid given twice to one child")
 def duplicates(source: Source, period: Period, *, days: str = "30") -> Report:
     """The same child, the same activity, within so many days. Instalments of one schedule are not doubles."""
-    if not days.isdecimal():
+    if not (days.isascii() and days.isdigit() and len(days) < 5):
         raise Rejected(Reason.MALFORMED, "a number of days", field="days")
     within = timedelta(days=int(days))
     columns = (

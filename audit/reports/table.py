@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["text", "money", "count", "day", "percent", "index"]
 Cell = str | int | date | None
+FIRST_YEAR, LAST_YEAR = 1990, 2999
+"""Of a period: what a clock counts from its ends stays a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class Period:
         from_on = from_on or date(to_on.year, 1, 1)
         if from_on > to_on:
             raise Rejected(Reason.MALFORMED, "the period ends before it begins", field="to")
+        if from_on.year < FIRST_YEAR or to_on.year > LAST_YEAR:
+            raise Rejected(Reason.MALFORMED, f"between {FIRST_YEAR} and {LAST_YEAR}", field="from")
         return cls(from_on, to_on)
 
     @property
@@ -103,7 +107,7 @@ class Period:
 
 def _parts(text: str, field: str, pattern: str) -> tuple[str, ...]:
     found = re.fullmatch(pattern, text, re.ASCII)
-    if found is None or not 1990 <= int(found[1]) <= 9998:
+    if found is None or not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
         raise Rejected(Reason.MALFORMED, "not a year, quarter or month", field=field)
     return tuple(found.groups())
 

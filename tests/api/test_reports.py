@@ -124,6 +124,10 @@ def test_misuse_of_the_command(walk: Walk, words: tuple[str, ...]) -> None:
         ("use?option=fund", 400, "MALFORMED"),
         ("use?option=fund=a&option=fund=b", 400, "MALFORMED"),
         ("eligibility?year=2026", 200, ""),
+        ("report-tray?from=2026-01-01&to=9999-12-31", 400, "MALFORMED"),
+        ("duplicates?from=0001-01-01", 400, "MALFORMED"),
+        ("duplicates?year=2026&option=days=999999999", 400, "MALFORMED"),
+        ("report-tray?year=2999", 200, ""),
     ],
 )
 def test_what_the_api_refuses(sqlite_client: TestClient, query: str, status: int, reason: str) -> None:
