@@ -19,10 +19,11 @@ pledges; credits.
 Rows are known again by their NPSP ids: a second load records what is new.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +38,10 @@ from ledger.store import read
 from ledger.store.engine import reading
 
 GENERAL: Final = "npsp-chung"
+_ID: Final = re.compile("[A-Za-z0-9]{1,18}")
+"""What rows are known by."""
+_ROW: Final = "#"
+"""Beside a row's columns: its number in the file."""
 _EVERY: Final = {"Monthly": ("month", 12), "Quarterly": ("quarter", 4), "Yearly": ("year", 2)}
 _OBJECTS: Final = {
     "Account": {"id", "Name", "npe01__SYSTEM_AccountType__c"},
@@ -127,7 +132,15 @@ def _table(folder: Path, name: str, columns: set[str]) -> list[dict[str, str]]:
     heads = [] if header is None else [header.text(at) for at in range(len(header.cells))]
     if missing := columns - set(heads):
         raise Rejected(Reason.HEADER_UNKNOWN, "columns are missing", file=path.name, columns=", ".join(sorted(missing)))
-    return [{head: row.text(at) for at, head in enumerate(heads)} for row in rows if row.filled]
+    found: dict[str, dict[str, str]] = {}
+    for row in (row for row in rows if row.filled):
+        said = {head: row.text(at) for at, head in enumerate(heads)}
+        key = said.get("id", str(row.number))
+        wrong = "is no id" if _ID.fullmatch(key) is None else "stands in a row above already" if key in found else None
+        if wrong is not None:
+            raise Rejected(Reason.ROW_MALFORMED, wrong, file=path.name, row=row.number, column="id")
+        found[key] = {**said, _ROW: str(row.number)}
+    return list(found.values())
 
 
 class _Export:
@@ -151,7 +164,7 @@ class _Export:
         """An amount as the export writes it (`4965.0`); None for anything else, or a fraction of the smallest part."""
         try:
             scaled = Decimal(text).scaleb(self.digits)
-        except InvalidOperation:
+        except ArithmeticError:
             return None
         if not scaled.is_finite() or scaled != scaled.to_integral_value() or not 0 < scaled < 2**53:
             return None
@@ -164,19 +177,19 @@ class _Export:
         if unused := len(set(names) - used):
             self._no("General_Accounting_Unit__c", "no allocation names it", unused)
         yield _fund(GENERAL, "NPSP: không chỉ định")
-        for unit in sorted(used & set(names), key=int):
+        for unit in sorted(used & set(names), key=lambda unit: (len(unit), unit)):
             yield _fund(f"npsp-gau-{unit}", names[unit])
 
     def _donors(self) -> Iterable[tuple[tuple[str, str], Asked]]:
         for row in self.tables["Contact"]:
             name = " ".join(row[part] for part in ("Salutation", "FirstName", "LastName") if row[part])
-            yield ("Contact", row["id"]), _donor({"name": name, "npsp": f"Contact {row['id']}"}, "person")
+            yield ("Contact", row["id"]), _donor({"name": name, "npsp": f"Contact {row['id']}"}, "person", row[_ROW])
         for row in self.tables["Account"]:
             if row["npe01__SYSTEM_AccountType__c"]:
                 self._no("Account", "a household: its members are donors themselves")
                 continue
             private = {"name": row["Name"], "npsp": f"Account {row['id']}"}
-            yield ("Account", row["id"]), _donor(private, "organisation")
+            yield ("Account", row["id"]), _donor(private, "organisation", row[_ROW])
 
     def _giver(self, row: Mapping[str, str], donors: Mapping[tuple[str, str], int | None]) -> tuple[bool, int | None]:
         """Whether the giver is known, and where they stand in the book."""
@@ -190,7 +203,7 @@ class _Export:
         for key, row in self.opportunities.items():
             if key not in self.won:
                 if row["stage_name"] != "Pledged":
-                    self._no("Opportunity", f"stage {row['stage_name']}")
+                    self._no("Opportunity", "neither closed won nor pledged")
                 continue
             minor = self._minor(row["amount"])
             known, donor = self._giver(row, donors)
@@ -211,7 +224,7 @@ class _Export:
                     "place": self.place,
                     "received_on": row["close_date"],
                 }
-                yield f"{key}/{number}", Asked(entry, (int(key),), "Opportunity")
+                yield f"{key}/{number}", Asked(entry, (int(row[_ROW]),), "Opportunity")
 
     def _parts(self, key: str, minor: int) -> list[tuple[str, int]]:
         """The funds of a gift; what its allocations leave is general."""
@@ -251,7 +264,7 @@ class _Export:
                 entry["due_on"] = days[-1][0] if days and days[-1][0] else row["close_date"]
                 entry["pledged_on"] = min(row["close_date"], entry["due_on"])
             self.pledged_minor += minor
-            yield f"pledge/{key}", Asked(entry, (int(key),), "Opportunity")
+            yield f"pledge/{key}", Asked(entry, (int(row[_ROW]),), "Opportunity")
 
     def recurring(self, donors: Mapping[tuple[str, str], int | None]) -> Iterable[tuple[str, Asked]]:
         """Active recurring donations: one year of equal parts from the next payment on."""
@@ -265,7 +278,7 @@ class _Export:
             entry = self._pledge(row["npe03__Date_Established__c"], minor * times, donors[who], said)
             entry |= {"due_on": row["npe03__Next_Payment_Date__c"], "recurring": {"every": every, "times": times}}
             self.pledged_minor += minor * times
-            yield f"recurring/{row['id']}", Asked(entry, (int(row["id"]),), "npe03__Recurring_Donation__c")
+            yield f"recurring/{row['id']}", Asked(entry, (int(row[_ROW]),), "npe03__Recurring_Donation__c")
 
     def _pledge(self, day: str, minor: int, donor: int | None, npsp: str) -> dict[str, Any]:
         return {
@@ -298,7 +311,7 @@ class _Export:
             if credits:
                 index = stand.get(f"{key}/0")
                 entry = {"kind": "credits_listed", "credits": credits, "gift": index, "listed_on": row["close_date"]}
-                yield Asked(entry, (int(key),), "Partial_Soft_Credit__c")
+                yield Asked(entry, (int(rows[0][_ROW]),), "Partial_Soft_Credit__c")
 
     def _parts_quietly(self, key: str, minor: int) -> int:
         before = Counter(self.refused)
@@ -321,6 +334,6 @@ def _fund(code: str, name: str) -> Asked:
     return Asked({**entry, "restriction": restriction}, (0,), "General_Accounting_Unit__c")
 
 
-def _donor(private: dict[str, str], kind: str) -> Asked:
+def _donor(private: dict[str, str], kind: str, row: str) -> Asked:
     entry = {"kind": "donor_registered", "donor": {"private": private}, "donor_kind": kind, "may_publish_name": False}
-    return Asked(entry, (int(private["npsp"].split()[1]),), private["npsp"].split()[0])
+    return Asked(entry, (int(row),), private["npsp"].split()[0])
