@@ -303,6 +303,8 @@ def hold_to_promises(story: list[bytes], told: int) -> None:
         kind = KINDS[entry["kind"]]
         before: dict[tuple[str, str], int] = {}
         for minor, unit, source, destination in postings_of(entry, formulas[entry["kind"]]):
+            forced = kind.fact or entry["kind"] == "reversed"
+            assert forced or not source.startswith("shortfall:"), f"{entry['kind']} at {index} overdraws by decision"
             for account, sign in ((source, -1), (destination, 1)):
                 before.setdefault((account, unit), balances[account, unit])
                 balances[account, unit] += sign * minor

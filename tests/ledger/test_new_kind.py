@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,24 +43,45 @@ DOORS = """
 import json, sys
 from pathlib import Path
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
+import ledger
 from api.app import create_app
+from api.cli import build
 from ledger.home import Home
 from ledger.record import decode, encode
-home = Home(Path(sys.argv[1]))
-with TestClient(create_app(home), base_url="http://127.0.0.1:8000") as client:
+
+path, fund = sys.argv[1:]
+
+def sovang(*words):
+    done = CliRunner().invoke(build(), [*words, "--home", path, "--json"])
+    return json.loads(done.stdout if done.stdout.strip() else done.stderr)
+
+def plant(fund, what):
+    return sovang("new", "tree_planted", "--fund", fund, "--planted_on", "2026-02-01", "--what", what)
+
+sovang("init", "--book", "hp", "--name", "Quỹ")
+Path("fund.jsonl").write_text(fund)
+sovang("record", "fund.jsonl")
+said = {
+    "program": str(Path(ledger.__file__).parents[1]),
+    "fields": sovang("new", "tree_planted")["fields"],
+    "planted": plant("chung", "cây phượng")["index"],
+    "refused": plant("khong", "x")["reason"],
+    "hits": [hit["index"] for hit in sovang("search", "cay phuong")["hits"]],
+}
+with TestClient(create_app(Home(Path(path))), base_url="http://127.0.0.1:8000") as client:
     entry = {"kind": "tree_planted", "fund": "chung", "planted_on": "2026-02-03", "what": "cây bàng"}
     answer = client.post("/api/v1/entries", json={"entry": entry})
-    schema = json.dumps(client.get("/api/v1/openapi.json").json())
+    said["api"] = answer.status_code
+    said["schema"] = "planted_on" in json.dumps(client.get("/api/v1/openapi.json").json())
+    said["kinds"] = "tree_planted" in json.dumps(client.get("/api/v1/kinds").json())
     body = client.get(f"/api/v1/entries/{answer.json()['recorded'][0]['index']}").content
-    kinds = json.dumps(client.get("/api/v1/kinds").json())
 golden = Path("tests/golden/records/tree_planted.json")
 golden.write_bytes(body)
-print(json.dumps({
-    "api": answer.status_code,
-    "schema": "planted_on" in schema,
-    "kinds": "tree_planted" in kinds,
-    "golden": encode(decode(golden.read_bytes())) == body,
-}))
+said["golden"] = encode(decode(golden.read_bytes())) == body
+sovang("checkpoint")
+said["whole"] = sovang("verify", "--database")["ok"]
+print(json.dumps(said))
 """
 
 
@@ -81,36 +101,25 @@ def test_a_new_kind_is_one_class_one_name_and_one_golden_record(tmp_path: Path) 
     named = "from ledger.entries.costs import ManagementSpent"
     text = union.read_text().replace(named, f"{named}, TreePlanted")
     union.write_text(text.replace("    | ManagementSpent\n", "    | ManagementSpent\n    | TreePlanted\n"))
-    home = tmp_path / "home"
-    sovang(tree, home, "init", "--book", "hp", "--name", "Quỹ")
-    (tmp_path / "fund.jsonl").write_text(json.dumps(FUND) + "\n")
-    sovang(tree, home, "record", str(tmp_path / "fund.jsonl"))
-    fields = sovang(tree, home, "new", "tree_planted")
-    assert {"--fund", "--planted_on", "--what"} <= set(fields["fields"]), fields
-    planted = sovang(
-        tree, home, "new", "tree_planted", "--fund", "chung", "--planted_on", "2026-02-01", "--what", "cây phượng"
+    done = subprocess.run(
+        [sys.executable, "-c", DOORS, str(tmp_path / "home"), json.dumps(FUND)],
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
-    refused = sovang(
-        tree, home, "new", "tree_planted", "--fund", "khong", "--planted_on", "2026-02-01", "--what", "x", code=1
-    )
-    assert refused["reason"] == "NO_SUCH_FUND"
-    hits = sovang(tree, home, "search", "cay phuong")
-    assert planted["index"] in [hit["index"] for hit in hits["hits"]]
-    doors = json.loads(run(tree, "-c", DOORS, str(home)).stdout)
-    assert doors == {"api": 201, "schema": True, "kinds": True, "golden": True}
-    sovang(tree, home, "checkpoint")
-    assert sovang(tree, home, "verify", "--database")["ok"]
-
-
-def sovang(tree: Path, home: Path, *words: str, code: int = 0) -> dict[str, Any]:
-    done = run(tree, "-c", "from api.cli import main; main()", *words, "--home", str(home), "--json", check=False)
-    assert done.returncode == code, done.stderr
-    document: dict[str, Any] = json.loads(done.stdout if done.stdout.strip() else done.stderr)
-    return document
-
-
-def run(tree: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        [sys.executable, *words], cwd=tree, env=environment, capture_output=True, text=True, check=check, timeout=120
-    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["program"] == str(tree)
+    assert {"--fund", "--planted_on", "--what"} <= set(said["fields"])
+    assert said["refused"] == "NO_SUCH_FUND"
+    assert said["planted"] in said["hits"]
+    assert {name: said[name] for name in ("api", "schema", "kinds", "golden", "whole")} == {
+        "api": 201,
+        "schema": True,
+        "kinds": True,
+        "golden": True,
+        "whole": True,
+    }

@@ -121,7 +121,7 @@ def s04(walk: Walk) -> None:
     """The process is killed while the answer is on its way, again and again at other moments."""
     entry = {**json.loads(CASH), "received_on": walk.today}
     before = walk.world.balance("cash:TM")
-    for number, pause in enumerate((0.0, 0.002, 0.005, 0.02)):
+    for number, pause in enumerate((0.0, 0.01)):
         process, address = served(walk)
         asked = urllib.request.Request(
             f"{address}/api/v1/entries",
