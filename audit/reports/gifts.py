@@ -405,10 +405,12 @@ def _state(one: PledgeStanding, minor: int, kept: int, due_on: date | None, on: 
 # --- donors ---------------------------------------------------------------------------------------------
 
 
-class _Act(NamedTuple):
+class Act(NamedTuple):
     """One thing a donor did: a gift, a pledge, a credit for a collective gift."""
 
     told: Told
+    of: Told
+    """The record that first said it, in which the person stands; `told` itself but for corrections."""
     person: Person
     what: Literal["gift", "pledge", "credit", "registered"]
     fund: str
@@ -417,40 +419,39 @@ class _Act(NamedTuple):
     """Signed: a correction takes back."""
 
 
-def _acts(source: Source) -> Iterator[_Act]:
+def _acts(source: Source) -> Iterator[Act]:
     newest = {row["index"] for row in source.rows("credits").values()}
     for counted in source.counted():
         entry, told, sign = counted.entry, counted.told, counted.sign
-        # Persons of a reversal are those of the record it undoes.
-        where = counted.of
+        where = (told, counted.of)
         if isinstance(entry, DonorRegistered):
-            yield _Act(where, entry.donor, "registered", "", "", 0)
+            yield Act(*where, entry.donor, "registered", "", "", 0)
         elif isinstance(entry, GiftReceived):
-            yield _Act(where, entry.donor, "gift", entry.fund, entry.amount.unit, sign * entry.amount.minor)
+            yield Act(*where, entry.donor, "gift", entry.fund, entry.amount.unit, sign * entry.amount.minor)
         elif isinstance(entry, CashSheetReceived):
             for envelope in entry.envelopes:
-                yield _Act(where, envelope.donor, "gift", entry.fund, entry.amount.unit, sign * envelope.minor)
+                yield Act(*where, envelope.donor, "gift", entry.fund, entry.amount.unit, sign * envelope.minor)
         elif isinstance(entry, GatewaySettled):
             for gift in entry.gifts:
-                yield _Act(where, gift.donor, "gift", gift.fund, entry.credited.unit, sign * gift.minor)
+                yield Act(*where, gift.donor, "gift", gift.fund, entry.credited.unit, sign * gift.minor)
         elif isinstance(entry, GoodsReceived | GoodsGivenDirectly):
             for item in entry.items:
-                yield _Act(where, entry.donor, "gift", entry.fund, item.goods, sign * item.quantity)
+                yield Act(*where, entry.donor, "gift", entry.fund, item.goods, sign * item.quantity)
         elif isinstance(entry, PledgeMade):
-            yield _Act(where, entry.donor, "pledge", entry.fund, entry.amount.unit, sign * entry.amount.minor)
+            yield Act(*where, entry.donor, "pledge", entry.fund, entry.amount.unit, sign * entry.amount.minor)
         elif isinstance(entry, CreditsListed) and told.index in newest:
             unit = getattr(getattr(source.records[entry.gift].entry, "amount", None), "unit", "VND")
             for credit in entry.credits:
-                yield _Act(where, credit.person, "credit", "", unit, credit.minor)
+                yield Act(*where, credit.person, "credit", "", unit, credit.minor)
 
 
 @dataclass(slots=True)
 class Donor:
     """One donor: everything known under one subject of the vault and its aliases."""
 
-    first: _Act
+    first: Act
     registered: DonorRegistered | None = None
-    acts: list[_Act] = field(default_factory=list)
+    acts: list[Act] = field(default_factory=list)
     aliases: int = 0
 
 
@@ -477,8 +478,14 @@ def donors_of(source: Source) -> dict[str, Donor]:
     return found
 
 
-def subject_of(source: Source, act: _Act) -> str:
-    return source.subject(act.told.index, act.person.tag) or f"record {act.told.index}/{act.person.tag}"
+def gifts_in(acts: Iterable[Act]) -> int:
+    """How many gifts: one a record, less those that a correction took back."""
+    signed = {(act.told.index, act.minor > 0) for act in acts}
+    return sum(1 if given else -1 for _, given in signed)
+
+
+def subject_of(source: Source, act: Act) -> str:
+    return source.subject(act.of.index, act.person.tag) or f"record {act.of.index}/{act.person.tag}"
 
 
 def _name(source: Source, index: int, person: Person) -> str:
@@ -540,7 +547,7 @@ def donors(source: Source, period: Period, *, kind: str = "") -> Report:
                 "" if said is None else _KINDS[said.donor_kind],
                 "" if said is None else said.country,
                 min(act.told.day for act in acts),
-                len({act.told.index for act in gifts if act.told.day in period}),
+                gifts_in(act for act in gifts if act.told.day in period),
                 unit,
                 sum(act.minor for act in gifts if act.told.day in period),
                 sum(act.minor for act in gifts if act.told.day < period.from_on),

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from audit.reports.aid import helped_in
 from audit.reports.books import fund_of
-from audit.reports.gifts import Donor, donors_of, may_publish
+from audit.reports.gifts import Act, Donor, donors_of, gifts_in, may_publish
 from audit.reports.source import Source, Told
 from audit.reports.table import Cell, Column, Period, Report, Row, finished, report, totals_of
 from ledger.accounts import code, is_held, is_known, root
@@ -355,7 +355,7 @@ def donor_list(source: Source, period: Period) -> Report:
         Column("cumulative", "lũy kế từ đầu năm", "since the year began", "money", total=True),
     )
     consent = source.rows("consent")
-    sums: dict[tuple[str, str, str], tuple[_Sum, set[int]]] = {}
+    sums: dict[tuple[str, str, str], tuple[_Sum, list[Act]]] = {}
     for donor in donors_of(source).values():
         name, note = ANONYMOUS, ""
         if donor.registered is not None and may_publish(donor.registered, consent):
@@ -366,13 +366,13 @@ def donor_list(source: Source, period: Period) -> Report:
         for act in donor.acts:
             if act.what != "gift":
                 continue
-            total, gifts = sums.setdefault((name, note, act.unit), (_Sum(), set()))
+            total, gifts = sums.setdefault((name, note, act.unit), (_Sum(), []))
             total.add(period, act.told, act.minor)
             if act.told.booked_on in period:
-                gifts.add(act.told.index)
+                gifts.append(act)
     largest = sorted(sums.items(), key=lambda one: (one[0][0] == ANONYMOUS, one[0][2], -one[1][0].period, one[0][0]))
     rows = [
-        Row((name, note, len(gifts), unit, total.period, total.year), tuple(sorted(total.records)))
+        Row((name, note, gifts_in(gifts), unit, total.period, total.year), tuple(sorted(total.records)))
         for (name, note, unit), (total, gifts) in largest
         if gifts or total.year
     ]

@@ -30,7 +30,7 @@ from ledger.refusals import Reason, Rejected
 from ledger.store import read
 from ledger.store.engine import reading
 from tests.audits import check_book
-from tests.ledger.saying import first_year
+from tests.ledger.saying import first_year, reverse
 from tests.ledger.story3 import aid, book, gifts, goods
 from tests.shared import shared
 from tests.worlds import SHA, TODAY, World, vnd
@@ -575,6 +575,23 @@ def test_names_are_published_by_consent_only(sqlite_world: World) -> None:
     for name in (*donors, "Hoàng Thị Em"):
         assert name not in closed
         assert name == "Trần Thị Bình" or name not in opened.canonical().decode()
+    check_book(world)
+
+
+def test_a_correction_counts_in_the_period_of_the_correction(sqlite_world: World) -> None:
+    """What August said of its givers stays what it was; September takes it back."""
+    world = sqlite_world
+    gift = world.gift(100, received_on="2026-08-15")
+    world.gift(7)
+    reverse(world, gift.index)
+    for kind, column in (("donor-list", "period"), ("synthesis", "raised"), ("donors", "given_minor")):
+        said = {}
+        for month in (8, 9):
+            shown = made(world, kind, Period(date(2026, month, 1), date(2026, month, 30)))
+            said[month] = sum(cells(shown, row)[column] for row in shown.totals if cells(shown, row)["unit"] == "VND")
+        assert said == {8: 100, 9: -93}, kind
+    (september,) = made(world, "donor-list", Period(date(2026, 9, 1), date(2026, 9, 30))).rows
+    assert (september.cells[2], len(september.records)) == (0, 3)
     check_book(world)
 
 
