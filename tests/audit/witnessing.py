@@ -64,4 +64,3 @@ def checkpoint_and_witness(world: World) -> None:
 def unwitnessed(db: Connection, size: int) -> None:
     """Takes the lines above a size out of the table."""
     db.execute(tables.cosignatures.delete().where(tables.cosignatures.c.size > size))
-
