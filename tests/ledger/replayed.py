@@ -92,6 +92,7 @@ WAITING = {
     FindingKind.DAYS_UNCOVERED,
     FindingKind.STATEMENTS_DO_NOT_CHAIN,
     FindingKind.SHORTFALL_OPEN,
+    FindingKind.ADMIN_CAP_EXCEEDED,
     FindingKind.PROPOSAL_OPEN,
     FindingKind.SPLIT_UNDER_THRESHOLD,
     FindingKind.COUNT_DIFFERS,
