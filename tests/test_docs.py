@@ -131,6 +131,7 @@ def test_every_reason_finding_and_kind_stands_in_its_page() -> None:
         "LINK_DIFFERS",
         "ROW_WITHOUT_MAC",
         "PATH",
+        "VND",
         "FILE",
         "KIND",
         "MALFORMED",

@@ -41,7 +41,11 @@ def steps(text: str) -> Iterator[Step]:
     day = date.min
     files: dict[str, str] = {}
     step: Step | None = None
-    for found in BLOCK.finditer(text):
+    # Nothing of the page is passed over: every fence and every day is read.
+    read = list(BLOCK.finditer(text))
+    assert len(re.findall("^```", text, re.MULTILINE)) == 2 * sum(found["kind"] is not None for found in read)
+    assert len(re.findall("^#+ Ngày", text, re.MULTILINE)) == sum(found["day"] is not None for found in read)
+    for found in read:
         if found["day"]:
             at = datetime.strptime(found["day"], "%d/%m/%Y").date()  # a day of the book's own zone
             assert found["english"] == f"{at.day} {at:%B %Y}", found[0]
