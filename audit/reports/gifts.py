@@ -1,7 +1,8 @@
 """Funds, pledges and donors: what ran out of time, what is due, who gives, where money came from.
 
-The reports about donors name people only for who may open the vault (`source.private`); else they show the record in
-which a donor is known, never a name. Deadlines of pledges are made of `standings`.
+The reports about donors name people, and tell which records are of one person, only for who may open the vault
+(`source.private`); else they show the record in which a donor is known, never a name.
+Deadlines of pledges are made of `standings`.
 """
 
 import re
@@ -9,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal, NamedTuple
+
+import msgspec
 
 from audit.reports.source import Source, Told
 from audit.reports.table import Cell, Column, Period, Report, Row, finished, report, totals_of
@@ -478,6 +481,23 @@ def donors_of(source: Source) -> dict[str, Donor]:
     return found
 
 
+def pages(source: Source) -> Iterator[Donor]:
+    """Donors as the asker may see them. Which records are of one person lies in the vault: for who may not open it,
+    each record of a donor who is not published stands by itself, and says of the donor only of what kind they are."""
+    consent = source.rows("consent")
+    for donor in donors_of(source).values():
+        if source.may_open or may_publish(donor.registered, consent):
+            yield donor
+            continue
+        apart: dict[tuple[int, str], Donor] = {}
+        for act in donor.acts:
+            said = donor.registered
+            if said is not None and act.what != "registered":
+                said = msgspec.structs.replace(said, country=None, support_forms=None)
+            apart.setdefault((act.of.index, act.person.tag), Donor(act, said)).acts.append(act)
+        yield from apart.values()
+
+
 def gifts_in(acts: Iterable[Act]) -> int:
     """How many gifts: one a record, less those that a correction took back."""
     signed = {(act.told.index, act.minor > 0) for act in acts}
@@ -502,6 +522,9 @@ _KINDS = {
     "foreign": "tổ chức nước ngoài",
     "anonymous": "không nêu tên",
 }
+
+
+APART = "Không công khai tên: mỗi bản ghi một dòng; ai là ai nằm trong kho riêng (--names) — links lie in the vault"
 
 
 @report("donors", "Danh sách người ủng hộ", "Donors")
@@ -531,8 +554,8 @@ def donors(source: Source, period: Period, *, kind: str = "") -> Report:
     left = {one.made.index: max(one.promised_minor - one.kept_minor, 0) for one in standings(source) if not one.ended}
     consent = source.rows("consent")
     rows = []
-    everybody = donors_of(source)
-    for donor in everybody.values():
+    everybody = list(pages(source))
+    for donor in everybody:
         acts = [act for act in donor.acts if act.told.day <= period.to_on]
         said = donor.registered
         if not acts or (kind and (said is None or said.donor_kind != kind)):
@@ -559,7 +582,9 @@ def donors(source: Source, period: Period, *, kind: str = "") -> Report:
             rows.append(Row(cells, tuple(sorted({act.told.index for act in acts}))))
     rows.sort(key=lambda row: row.records[0])
     notes = ["Ghi nhận công vận động không cộng vào tiền — credits are never added to money"]
-    for alike in _alike(source, everybody.values()):
+    if not source.may_open:
+        notes.append(APART)
+    for alike in _alike(source, everybody):
         notes.append(f"Có thể là một người: bản ghi {alike} — may be one donor; not merged by itself")
     return finished("donors", source, period, columns, rows, totals_of(columns, rows), notes)
 
@@ -608,7 +633,7 @@ def donor(source: Source, period: Period, *, record: str = "") -> Report:
         Column("promised_minor", "đã hứa", "promised", "money", total=True),
         Column("credit_minor", "công vận động, không cộng", "credits, not added", "money"),
     )
-    for one in donors_of(source).values():
+    for one in pages(source):
         if any([act.person.tag] == tag for act in one.acts):
             break
     else:
@@ -637,6 +662,8 @@ def donor(source: Source, period: Period, *, record: str = "") -> Report:
             notes.append("Hình thức phù hợp — chosen forms of support: " + ", ".join(said.support_forms))
         if not may_publish(said, source.rows("consent")):
             notes.append("Không công khai tên — the name is not published")
+    if not source.may_open:
+        notes.append(APART)
     if one.aliases:
         notes.append(f"Gộp {one.aliases} lần đăng ký — aliases")
     return finished("donor", source, period, columns, rows, totals_of(columns, rows), notes)

@@ -26,7 +26,7 @@ from ledger.store import read
 from ledger.store.engine import reading
 from tests import audits
 from tests.ledger.replayed import check_book
-from tests.ledger.saying import DAY, parts, person, posted, record_at, request, reverse, say, size
+from tests.ledger.saying import DAY, parts, person, posted, record_at, request, reversal, reverse, say, size
 from tests.ledger.story3 import gifts
 from tests.worlds import OPEN_TO_ALL, SHA, World, vnd
 
@@ -92,6 +92,11 @@ def vary(world: World, minor: int = 100_000, **changed: Any) -> int:
     """A purpose varied by two persons; the index of the record."""
     fields = {"fund": "sua", "to_fund": "chung", "amount": vnd(minor), "consent_sha256": SHA, "varied_on": DAY}
     draft = {"kind": "restriction_varied", **fields, **changed}
+    return decided(world, draft)
+
+
+def decided(world: World, draft: dict[str, Any]) -> int:
+    """What two persons decide."""
     proposal = world.say("proposed", draft=draft, proposed_on=DAY)
     done = approve(world.open, proposal.index, "chu-tk")
     assert done.entry is not None
@@ -147,7 +152,8 @@ def test_a_purpose_varied_moves_from_fund_to_fund(world: World) -> None:
     )
     assert row_of(world, "refunded", str(gift.index)) == {"minor": 0, "varied": 100_000}
     refused(R.NOT_REVERSIBLE, lambda: reverse(world, gift.index), "reversed")
-    reverse(world, index)
+    refused(R.NEEDS_APPROVAL, lambda: reverse(world, index))
+    decided(world, reversal(world, index))
     assert row_of(world, "refunded", str(gift.index)) == {"minor": 0, "varied": 0}
     reverse(world, gift.index)
     assert world.balance("fund:sua") == 0
@@ -350,6 +356,26 @@ def test_who_may_not_open_the_vault_sees_no_name(world: World) -> None:
         shown = make_report(source, "donors", Period.year(2026))
     assert cells(shown, "donor") == [("(bản ghi 10)",)]
     assert b"Nguy" not in shown.canonical().replace("người".encode(), b"").replace("Người".encode(), b"")
+
+
+def test_who_may_not_open_the_vault_learns_of_no_other_gift(world: World) -> None:
+    """Records bear fresh tags: who knows one gift of a person does not learn the others. Consent opens the list."""
+    donor = say(world, "donor_registered").index
+    first = world.gift(100_000, donor={"same_as": donor}).index
+    second = world.gift(200_000, donor={"same_as": donor}).index
+    reverse(world, second)
+
+    def asked(kind: str, **options: str) -> Report:
+        with open_source(world.open) as source:
+            return make_report(source, kind, Period.year(2026), options)
+
+    assert cells(asked("donors"), "index", "given_minor") == [(donor, 0), (first, 100_000), (second, 0)]
+    assert cells(asked("donor", record=str(first)), "index") == [(first,)]
+    assert cells(asked("praise"), "given") == [(100_000,)]
+    assert cells(reported(world, "donors"), "index", "given_minor") == [(donor, 100_000)]
+    world.say("consent_given", donor=donor, given_on=DAY, consent_sha256=SHA)
+    assert cells(asked("donors"), "index", "given_minor") == [(donor, 100_000)]
+    assert cells(asked("donor", record=str(first)), "given_minor")[1:] == [(100_000,), (200_000,), (-200_000,)]
 
 
 # --- caps on management ---------------------------------------------------------------------------------
