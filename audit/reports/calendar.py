@@ -6,9 +6,10 @@ from typing import Any
 
 from audit.occasions import occasion_day, occasion_of
 from audit.reports.deadlines import report_dues
+from audit.reports.gifts import DONOR_KINDS, gifts_in, may_publish, name_of, pages
 from audit.reports.sampling import METHOD, draw_sample, evidence_of
 from audit.reports.source import Source, Told
-from audit.reports.table import REPORTS, Cell, Column, Period, Report, Row, finished, report, totals_of
+from audit.reports.table import Cell, Column, Period, Report, Row, finished, report, totals_of
 from ledger.accounts import root
 from ledger.clocks import Rule
 from ledger.entries.aid import Delivered
@@ -235,10 +236,6 @@ def _signed(count: int | None, sign: int) -> int | None:
 # --- praise ---------------------------------------------------------------------------------------------
 
 
-UNNAMED = "không nêu tên"
-"""The kind of a donor who registered without a name (report `donors`)."""
-
-
 @report("praise", "Danh sách đề nghị biểu dương người ủng hộ", "Donors proposed for praise")
 def praise(source: Source, period: Period, *, least: str = "0", unit: str = "VND") -> Report:
     """Donors who gave in the period, the largest first, to be proposed to the department and the committee (UBND).
@@ -258,21 +255,28 @@ def praise(source: Source, period: Period, *, least: str = "0", unit: str = "VND
         Column("last_on", "lần gần nhất", "last gift", "day"),
         Column("naming", "nêu tên", "naming"),
     )
-    refunded = source.rows("refunded")
-    donors = REPORTS["donors"].make(source, period)
-    names = [column.name for column in donors.columns]
+    refunded, consent = source.rows("refunded"), source.rows("consent")
     found: list[tuple[int, Row]] = []
-    for row in donors.rows:
-        of = dict(zip(names, row.cells, strict=True))
-        records = tuple(index for index in row.records if source.records[index].day in period)
-        given = of["given_minor"]
-        if of["unit"] != unit or of["kind"] == UNNAMED or not isinstance(given, int):
+    for donor in pages(source):
+        gifts = [a for a in donor.acts if a.what == "gift" and a.unit == unit and a.told.day in period]
+        said = donor.registered
+        if not gifts or (said is not None and said.donor_kind == "anonymous"):
             continue
-        given -= sum(refunded.get(str(index), {"minor": 0})["minor"] for index in records)
+        given = sum(act.minor for act in gifts)
+        # What went back of a gift, however often a correction speaks of it.
+        given -= sum(_back(refunded, *gift) for gift in {(act.of.index, act.part) for act in gifts})
         if given < max(int(least), 1):
             continue
-        ask = "hỏi trước khi nêu tên — ask first" if of["anonymous"] else ""
-        cells: tuple[Cell, ...] = (of["donor"], of["kind"], of["gifts"], unit, given, of["last_on"], ask)
+        cells: tuple[Cell, ...] = (
+            name_of(source, donor.first.told.index, donor.first.person),
+            "" if said is None else DONOR_KINDS[said.donor_kind],
+            gifts_in(gifts),
+            unit,
+            given,
+            max(act.told.day for act in gifts),
+            "" if may_publish(said, consent) else "hỏi trước khi nêu tên — ask first",
+        )
+        records = tuple(sorted({act.told.index for act in donor.acts if act.told.day in period}))
         found.append((-given, Row(cells, records)))
     rows = [row for _, row in sorted(found, key=lambda one: (one[0], one[1].records))]
     notes = [
@@ -281,6 +285,12 @@ def praise(source: Source, period: Period, *, least: str = "0", unit: str = "VND
         "Giấy chứng nhận Tấm lòng vàng là giấy của Quỹ, cấp riêng — the fund's own certificate is another matter",
     ]
     return finished("praise", source, period, columns, rows, totals_of(columns, rows), notes)
+
+
+def _back(refunded: Mapping[str, Mapping[str, Any]], gift: int, part: int | None) -> int:
+    """How much of a gift, or of one part of a sheet or batch, was given back."""
+    row = refunded.get(str(gift), {})
+    return int(row.get("minor", 0) if part is None else row.get("parts", {}).get(str(part), 0))
 
 
 # --- between units --------------------------------------------------------------------------------------

@@ -377,7 +377,7 @@ def pledges(source: Source, period: Period, *, state: str = "", within: str = "3
             said = _STATES[now] if one.ended is None else f"{_STATES[now]}: {_ENDS.get(one.ended, one.ended)}"
             cells: tuple[Cell, ...] = (
                 one.code,
-                _name(source, one.made.index, one.donor()),
+                name_of(source, one.made.index, one.donor()),
                 one.fund,
                 "cam kết tài trợ" if one.firm else "đăng ký ủng hộ",
                 f"{number}/{len(parts)}",
@@ -420,6 +420,8 @@ class Act(NamedTuple):
     unit: str
     minor: int
     """Signed: a correction takes back."""
+    part: int | None = None
+    """Which envelope of a sheet or gift of a batch, from 0."""
 
 
 def _acts(source: Source) -> Iterator[Act]:
@@ -432,11 +434,11 @@ def _acts(source: Source) -> Iterator[Act]:
         elif isinstance(entry, GiftReceived):
             yield Act(*where, entry.donor, "gift", entry.fund, entry.amount.unit, sign * entry.amount.minor)
         elif isinstance(entry, CashSheetReceived):
-            for envelope in entry.envelopes:
-                yield Act(*where, envelope.donor, "gift", entry.fund, entry.amount.unit, sign * envelope.minor)
+            for part, envelope in enumerate(entry.envelopes):
+                yield Act(*where, envelope.donor, "gift", entry.fund, entry.amount.unit, sign * envelope.minor, part)
         elif isinstance(entry, GatewaySettled):
-            for gift in entry.gifts:
-                yield Act(*where, gift.donor, "gift", gift.fund, entry.credited.unit, sign * gift.minor)
+            for part, gift in enumerate(entry.gifts):
+                yield Act(*where, gift.donor, "gift", gift.fund, entry.credited.unit, sign * gift.minor, part)
         elif isinstance(entry, GoodsReceived | GoodsGivenDirectly):
             for item in entry.items:
                 yield Act(*where, entry.donor, "gift", entry.fund, item.goods, sign * item.quantity)
@@ -508,7 +510,7 @@ def subject_of(source: Source, act: Act) -> str:
     return source.subject(act.of.index, act.person.tag) or f"record {act.of.index}/{act.person.tag}"
 
 
-def _name(source: Source, index: int, person: Person) -> str:
+def name_of(source: Source, index: int, person: Person) -> str:
     """A donor's name for who may open the vault; else the record they are known from."""
     private = source.private(index, person.tag)
     if private is None:
@@ -516,7 +518,7 @@ def _name(source: Source, index: int, person: Person) -> str:
     return private.get("name") or "không nêu tên"
 
 
-_KINDS = {
+DONOR_KINDS = {
     "person": "nhà hảo tâm (cá nhân)",
     "organisation": "nhà tài trợ (tổ chức)",
     "foreign": "tổ chức nước ngoài",
@@ -534,8 +536,8 @@ def donors(source: Source, period: Period, *, kind: str = "") -> Report:
     `kind`: person, organisation, foreign or anonymous. Donors that look like one and the same (name and tax code or
     phone alike) are named side by side in the notes; nothing is put together but by `donors_merged`.
     """
-    if kind and kind not in _KINDS:
-        raise Rejected(Reason.MALFORMED, "one of " + ", ".join(_KINDS), field="kind")
+    if kind and kind not in DONOR_KINDS:
+        raise Rejected(Reason.MALFORMED, "one of " + ", ".join(DONOR_KINDS), field="kind")
     columns = (
         _INDEX,
         Column("donor", "người ủng hộ", "donor"),
@@ -566,8 +568,8 @@ def donors(source: Source, period: Period, *, kind: str = "") -> Report:
             days = [act.told.day for act in gifts if act.minor > 0]
             cells: tuple[Cell, ...] = (
                 donor.first.told.index,
-                _name(source, donor.first.told.index, donor.first.person),
-                "" if said is None else _KINDS[said.donor_kind],
+                name_of(source, donor.first.told.index, donor.first.person),
+                "" if said is None else DONOR_KINDS[said.donor_kind],
                 "" if said is None else said.country,
                 min(act.told.day for act in acts),
                 gifts_in(act for act in gifts if act.told.day in period),
@@ -655,9 +657,9 @@ def donor(source: Source, period: Period, *, record: str = "") -> Report:
         )
         rows.append(Row(cells, (act.told.index,)))
     said = one.registered
-    notes = [f"Người ủng hộ — donor: {_name(source, one.first.told.index, one.first.person)}"]
+    notes = [f"Người ủng hộ — donor: {name_of(source, one.first.told.index, one.first.person)}"]
     if said is not None:
-        notes.append(f"Loại — kind: {_KINDS[said.donor_kind]}")
+        notes.append(f"Loại — kind: {DONOR_KINDS[said.donor_kind]}")
         if said.support_forms:
             notes.append("Hình thức phù hợp — chosen forms of support: " + ", ".join(said.support_forms))
         if not may_publish(said, source.rows("consent")):
@@ -713,7 +715,7 @@ def foreign_aid(source: Source, period: Period) -> Report:
         cells: tuple[Cell, ...] = (
             told.index,
             told.day,
-            _name(source, counted.of.index, entry.donor),
+            name_of(source, counted.of.index, entry.donor),
             bodies.get(body) if foreign is None else foreign.country,
             None if foreign is None else foreign.approval,
             None if foreign is None else foreign.approved_on,

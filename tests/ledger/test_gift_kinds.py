@@ -358,6 +358,18 @@ def test_who_may_not_open_the_vault_sees_no_name(world: World) -> None:
     assert b"Nguy" not in shown.canonical().replace("người".encode(), b"").replace("Người".encode(), b"")
 
 
+def test_praise_takes_off_what_went_back_to_the_giver_and_to_nobody_else(world: World) -> None:
+    """An envelope given back is not taken off the neighbour on the sheet."""
+    donors = [say(world, "donor_registered", donor=person(name)).index for name in ("Người Một", "Người Hai")]
+    envelopes = [{"donor": {"same_as": donor}, "minor": 50_000} for donor in donors]
+    sheet = say(world, "cash_sheet_received", amount=vnd(100_000), envelopes=envelopes).index
+    place = record_at(world, sheet).entry.place  # type: ignore[attr-defined]
+    fund = record_at(world, sheet).entry.fund  # type: ignore[attr-defined]
+    back = {"gift": sheet, "part": 0, "fund": fund, "place": place, "amount": vnd(40_000)}
+    say(world, "gift_refunded", **back)
+    assert cells(reported(world, "praise"), "donor", "given") == [("Người Hai", 50_000), ("Người Một", 10_000)]
+
+
 def test_who_may_not_open_the_vault_learns_of_no_other_gift(world: World) -> None:
     """Records bear fresh tags: who knows one gift of a person does not learn the others. Consent opens the list."""
     donor = say(world, "donor_registered").index
