@@ -20,6 +20,7 @@ from audit.queries import AnyOpenBook, QueryFailed, newest_witnessed
 from audit.trace import Trace, answer
 from ledger.entries.book import KeyReplaced
 from ledger.entries.control import Reversed
+from ledger.entries.goods import GoodsGivenDirectly
 from ledger.entries.receipts import GiftRefunded
 from ledger.entries.restrictions import FundOpened
 from ledger.log import canonical
@@ -121,18 +122,21 @@ class Fold:
         `body` and `path` give a record's bytes and its inclusion proof. Raises Rejected(NO_SUCH_RECORD, NOT_A_GIFT or
         TOO_LARGE).
         """
-        traced = answer(self.tracing, _read(body(gift)), part=part)
-        if traced.amount is None or traced.fund is None or traced.source == "found" or _is_in_kind(self.tracing, gift):
-            said = "no gift of money" if traced.amount is None or traced.fund is not None else "name the part"
+        record = _read(body(gift))
+        traced = answer(self.tracing, record, part=part)
+        given = record.entry if isinstance(record, Record) else None
+        fund = given.fund if isinstance(given, GoodsGivenDirectly) else traced.fund
+        if traced.amount is None or fund is None:
+            said = "nothing was given" if traced.gift is None else "name the part"
             raise Rejected(Reason.NOT_A_GIFT, said, field="gift", index=gift)
         refunds = (refund for refund, of in self._refunds.get(gift, ()) if part is None or of == part)
         inside: set[int] = {0, gift, *self._keys, *refunds}
-        if traced.fund in self._opens:
-            inside.add(self._opens[traced.fund])
+        if fund in self._opens:
+            inside.add(self._opens[fund])
         uses = _uses(traced, body)
-        search = _Search(self, gift, part, f"fund:{traced.fund} {traced.amount.unit}")
+        search = _Search(self, gift, part, f"fund:{fund} {traced.amount.unit}")
         for use, sources in uses:
-            inside |= {use["index"], *search.way(sources)}
+            inside |= {use["index"], *(search.way(sources) if sources else ())}  # given straight: no way to go
         for index in sorted(inside):
             while (index := self._undone_by.get(index, 0)) not in inside:
                 inside.add(index)
@@ -150,9 +154,10 @@ class Fold:
                 ],
                 "trace": {
                     "amount": {"minor": traced.amount.minor, "unit": traced.amount.unit},
-                    "fund": traced.fund,
+                    "fund": fund,
                     "held": [
-                        {"account": h.account, "goods": h.goods, "minor": h.minor, "unit": h.unit} for h in traced.held
+                        {"account": h.account, "goods": _made(h.goods, h.unit), "minor": h.minor, "unit": h.unit}
+                        for h in traced.held
                     ],
                     "refunded_minor": traced.refunded,
                     "uses": [use for use, _ in uses],
@@ -221,9 +226,9 @@ def _followed(onward: Mapping[str, tuple[int, str]], node: str) -> Iterator[int]
         yield index
 
 
-def _is_in_kind(tracing: Tracing, gift: int) -> bool:
-    """Whether goods were given, item by item: bundles do not show those."""
-    return any(lot.source == "gift" and not lot.unit.isupper() for lot in tracing.gift_lots(gift))
+def _made(goods: dict[str, int], unit: str) -> dict[str, int]:
+    """The pieces that an amount of money was made into; goods that were given are their own amount."""
+    return goods if unit.isupper() else {}
 
 
 def _uses(traced: Trace, body: Callable[[int], bytes]) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
@@ -231,7 +236,7 @@ def _uses(traced: Trace, body: Callable[[int], bytes]) -> list[tuple[dict[str, A
     by_index: dict[int, tuple[int, dict[str, int]]] = {}
     for use in traced.uses:
         minor, goods = by_index.get(use.index, (0, {}))
-        by_index[use.index] = (minor + use.amount_minor, _added(goods, use.goods))
+        by_index[use.index] = (minor + use.amount_minor, _added(goods, _made(use.goods, use.unit)))
     unit = traced.uses[0].unit if traced.uses else ""
     told: list[tuple[dict[str, Any], tuple[str, ...]]] = []
     for index, (minor, goods) in sorted(by_index.items()):

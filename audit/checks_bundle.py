@@ -9,7 +9,7 @@ The layout and every name of a failure are in docs/format.md, "Donor's bundle" a
 5. The gift's record brings in what the trace says.
 6. Uses, what is held and what was given back add up to the gift.
 7. Each use is a record of the bundle that used at least so much.
-8. From the gift's fund a way leads along postings of the bundle to each use.
+8. From the gift's fund a way leads along postings of the bundle to each use; goods given straight are there already.
 9. The opening of the name gives the commitment in the gift's record.
 
 It shows that money of the gift's fund went to these uses. That rule R gives just these to this gift is shown
@@ -30,6 +30,7 @@ from ledger.accounts import CODE, Posting, root
 from ledger.entries.aid import Delivered
 from ledger.entries.base import Person
 from ledger.entries.book import BalanceBrought, BookOpened, KeyReplaced
+from ledger.entries.goods import GoodsGivenDirectly, GoodsReceived
 from ledger.entries.receipts import CashSheetReceived, GatewaySettled
 from ledger.log import canonical, replacement
 from ledger.log.checkpoint import Checkpoint
@@ -50,6 +51,7 @@ Natural = Annotated[int, msgspec.Meta(ge=0)]
 _WAYS = ("fund", "allocated", "ordered", "handed", "shortfall")
 HeldAccount = Annotated[str, msgspec.Meta(pattern=f"^(?:{'|'.join(_WAYS)}):{CODE}$(?!\n)")]
 _EXCHANGE = "exchange-purpose"
+_GIVERS = ("donors", "interest", "brought", "found")
 _NO_POLICY = Policy((), (), (), NONE)
 
 BundleReason = Literal[
@@ -121,7 +123,7 @@ class HeldPart(_Struct, frozen=True):
 
 
 class UsePart(_Struct, frozen=True):
-    """What one record used of the gift; of goods only the pieces are held against that record."""
+    """What one record used of the gift; of goods that money became only the pieces are held against that record."""
 
     goods: dict[Unit, Natural]
     index: Natural
@@ -229,13 +231,14 @@ def check_bundle(data: bytes, key: VerifierKey, policy: Policy | None = None) ->
     gift = by_index.get(bundle.gift.index)
     if gift is None:
         raise BundleFalse("NOT_THE_GIFT", f"record {bundle.gift.index} is not inside")
-    _check_gift(gift, part, bundle.trace)
+    home = _home(_entry(gift), bundle.trace.fund)
+    _check_gift(gift, part, bundle.trace, home)
     # 6
     _check_sum(bundle.trace)
     # 7, 8
-    reached = _reached(f"fund:{bundle.trace.fund} {bundle.trace.amount.unit}", records)
+    reached = _reached(f"{home} {bundle.trace.amount.unit}", records)
     for use in bundle.trace.uses:
-        _check_use(use, by_index.get(use.index), reached)
+        _check_use(use, by_index.get(use.index), home, reached)
     # 9
     entry = _entry(gift)
     name = _opened_name(bundle.openings.name, donor_of(entry, part))
@@ -400,15 +403,21 @@ def _verify(index: int, body: bytes, path: Sequence[bytes], checkpoint: Checkpoi
         raise BundleFalse("PROOF_FAILED", f"record {index}: {error}") from error
 
 
-def _check_gift(gift: AnyRecord, part: int | None, trace: GiftTrace) -> None:
+def _home(gift: object, fund: str) -> str:
+    """The account that a gift for a fund came into: the fund, or where it was used, when goods were given straight."""
+    if isinstance(gift, GoodsGivenDirectly) and gift.fund == fund:
+        return f"used:{gift.allocation}"
+    return f"fund:{fund}"
+
+
+def _is_given(posting: Posting, home: str) -> bool:
+    return posting.source in _GIVERS and posting.destination == home
+
+
+def _check_gift(gift: AnyRecord, part: int | None, trace: GiftTrace, home: str) -> None:
     amount = trace.amount
-    came_in = sum(
-        posting.amount.minor
-        for posting in gift.postings
-        if posting.source in ("donors", "interest", "brought")
-        and posting.destination == f"fund:{trace.fund}"
-        and posting.amount.unit == amount.unit
-    )
+    given = [posting.amount for posting in gift.postings if _is_given(posting, home)]
+    came_in = sum(one.minor for one in given if one.unit == amount.unit)
     if part is None:
         if came_in != amount.minor:
             raise BundleFalse("NOT_THE_GIFT", f"record {gift.index} brings in {came_in}, the trace says {amount.minor}")
@@ -417,13 +426,15 @@ def _check_gift(gift: AnyRecord, part: int | None, trace: GiftTrace) -> None:
 
 
 def _part(entry: object, part: int) -> tuple[int, str, str] | None:
-    """(minor, unit, fund) of one part of a sheet, batch or brought balance."""
+    """(minor, unit, fund) of one part of a sheet, batch, brought balance or gift of goods."""
     if isinstance(entry, CashSheetReceived) and part < len(entry.envelopes):
         return entry.envelopes[part].minor, entry.amount.unit, entry.fund
     if isinstance(entry, BalanceBrought) and part < len(entry.gifts):
         return entry.gifts[part].minor, entry.amount.unit, entry.fund
     if isinstance(entry, GatewaySettled) and part < len(entry.gifts):
         return entry.gifts[part].minor, entry.credited.unit, entry.gifts[part].fund
+    if isinstance(entry, GoodsReceived | GoodsGivenDirectly) and part < len(entry.items):
+        return entry.items[part].quantity, entry.items[part].goods, entry.fund
     return None
 
 
@@ -434,7 +445,8 @@ def donor_of(entry: Any, part: int | None) -> Person | None:
     if isinstance(entry, GatewaySettled) and part is not None and part < len(entry.gifts):
         return entry.gifts[part].donor
     donor = getattr(entry, "donor", None)
-    return donor if isinstance(donor, Person) and part is None else None
+    whole = part is None or isinstance(entry, GoodsReceived | GoodsGivenDirectly)
+    return donor if isinstance(donor, Person) and whole else None
 
 
 def _check_sum(trace: GiftTrace) -> None:
@@ -460,7 +472,7 @@ def _reached(start: str, records: Iterable[AnyRecord]) -> set[str]:
     return reached
 
 
-def _check_use(use: UsePart, record: AnyRecord | None, reached: set[str]) -> None:
+def _check_use(use: UsePart, record: AnyRecord | None, home: str, reached: set[str]) -> None:
     if record is None:
         raise BundleFalse("USE_NOT_SHOWN", f"record {use.index} is not inside")
     least = use.goods or {use.unit: use.minor}
@@ -469,7 +481,7 @@ def _check_use(use: UsePart, record: AnyRecord | None, reached: set[str]) -> Non
         used = [posting.amount.minor for posting in found if posting.amount.unit == unit]
         if not used or sum(used) < minor:
             raise BundleFalse("USE_NOT_SHOWN", f"record {use.index} does not use {minor} {unit}")
-    if not any(stop_of(posting.source, posting.amount.unit, use.index) in reached for posting in found):
+    if not any(_is_given(p, home) or stop_of(p.source, p.amount.unit, use.index) in reached for p in found):
         raise BundleFalse("NO_PATH", f"no way leads from the gift's fund to record {use.index}")
 
 

@@ -40,7 +40,7 @@ import sys
 import unicodedata
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,8 +85,7 @@ def need(right: object, kind: str, message: str, index: int | None = None) -> No
 
 class Report:
     def __init__(self) -> None:
-        self.findings: list[Json] = []
-        self.facts: Json = {}
+        self.findings, self.facts = list[Json](), Json()
         self.broken, self.more, self.size, self.root, self.cannot = 0, 0, 0, "", [RULES, FACTS, TAIL]
 
     def add(self, kind: str, message: str, index: int | None = None, severity: str = "broken") -> None:
@@ -105,10 +104,9 @@ class Report:
 
 def unbase64(text: str, kind: str = "MALFORMED") -> bytes:
     """Rule 1: the bytes of the one spelling of base64."""
-    try:
+    data = b""
+    with suppress(ValueError):
         data = base64.b64decode(text, validate=True)
-    except ValueError:
-        data = b""
     need(base64.b64encode(data).decode() == text, kind, "base64 không đúng dạng chuẩn — not canonical base64")
     return data
 
@@ -187,8 +185,7 @@ class Tree:
     """Rule 2: a growing log, of which only the last tile of each level is kept; `on_tile` is told of each full one."""
 
     def __init__(self, on_tile: Callable[[int, int, list[bytes]], None]) -> None:
-        self.size, self._on_tile = 0, on_tile
-        self.rows: list[list[bytes]] = []
+        self.size, self.rows, self._on_tile = 0, list[list[bytes]](), on_tile
 
     def add(self, value: bytes, level: int = 0) -> None:
         self.size += level == 0
@@ -304,10 +301,9 @@ class Policy:
         self.groups: dict[str, tuple[int, list[str]]] = {}
         text = data.decode("utf-8", "surrogateescape")
         rows = [items for row in text.split("\n") if (items := re.findall("[^ \t]+", row)) and items[0][0] != "#"]
-        try:
+        right: object = False
+        with suppress(Bad):
             right = len(data) <= 65_536 and all(self._line(*items) for items in rows) and self.quorum
-        except Bad:
-            right = False
         if not right or re.search("[\x00-\x08\x0b-\x1f\x7f]", text):
             raise Cannot("tệp policy sai — the policy file breaks the rules of its format", 2)
 
@@ -374,22 +370,31 @@ def read_record(body: bytes) -> Json:
 
 ORDER = ("OUT_OF_SEQUENCE", "BROKEN_LINK", "TIME_BACKWARDS", "OTHER_BOOK")
 # Rule 7: fold. Account, with a colon where a code follows → (+1 held in the purpose view, -1 in the place view; view).
-ACCOUNTS = dict.fromkeys(("donors", "senders", "interest", "brought", "found"), (0, "purpose"))
-WAYS, SINKS = ("fund:", "allocated:", "ordered:", "handed:", "shortfall:"), ("used:", "costs:", "lost:")
+GIVERS, SINKS = ("donors", "interest", "brought", "found"), ("used:", "costs:", "lost:")
+WAYS = ("fund:", "allocated:", "ordered:", "handed:", "shortfall:")
+ACCOUNTS = dict.fromkeys((*GIVERS, "senders", "exchange-purpose", *SINKS), (0, "purpose"))
 ACCOUNTS |= dict.fromkeys(("suspense:", "mistaken:", *WAYS), (1, "purpose"))
-ACCOUNTS |= dict.fromkeys((*SINKS, "exchange-purpose"), (0, "purpose"))
 ACCOUNTS |= dict.fromkeys(("bank:", "cash:", "stock:", "transit:", "advance:"), (-1, "place"))
 ACCOUNTS |= dict.fromkeys(("outside", "exchange-place"), (0, "place"))
 ACCOUNTS |= dict.fromkeys(("promised", "pledge:", "lots", "lot:"), (0, "memo"))
 # The kinds of the format that this file was written for; any other is UNKNOWN_KIND, and folded all the same.
 KINDS = """
-allocated balance_brought bank_fee_charged book_closed book_opened cash_paid_in cash_sheet_received cash_withdrawn
-certificate_issued certificate_revoked children_reported clock_clamped communes_listed delivered dispute_answered
-disputed donor_registered external_contributed fund_opened gateway_settled gift_received gift_refunded goods_issued
-goods_listed goods_returned grant_received grant_sent interest_received key_replaced management_spent
-mistaken_money_held mistaken_money_returned money_advanced money_returned payment_bounced payment_ordered place_opened
-pledge_made programme_opened purchased restored reversed shortfall_covered statement_imported suspense_paid
-suspense_received transfer_arrived transfer_sent witnesses_set
+activities_listed allocated approved balance_brought bank_fee_charged book_closed book_merged book_opened
+campaign_closed campaign_extended campaign_opened cash_counted cash_found cash_lost cash_paid_in cash_sheet_received
+cash_withdrawn certificate_issued certificate_revoked child_registered children_reported classes_listed clock_clamped
+commune_flagged commune_mapped communes_listed consent_given consent_withdrawn contract_signed credits_listed
+currency_exchanged declined delivered demand_listed dispute_answered disputed donor_registered donors_merged
+donors_unmerged evaluated evidence_added external_contributed finding_followed finding_raised four_eyes_set fund_opened
+gateway_settled gift_received gift_refunded goods_given_directly goods_inspected goods_issued goods_listed
+goods_received goods_returned grant_received grant_sent handed_over insurance_listed interest_received key_replaced
+management_spent meal_plan_set mistaken_money_held mistaken_money_returned money_advanced money_returned need_surveyed
+need_withdrawn package_listed payment_bounced payment_ordered period_closed period_reopened place_opened pledge_amended
+pledge_cancelled pledge_lapsed pledge_made pledge_written_off priority_rule_set programme_opened proposed purchased
+report_acknowledged report_issued report_rule_set report_submitted restored restriction_varied reversed role_granted
+role_withdrawn sample_committed sample_drawn shortfall_covered stage_accepted statement_imported statistic_reported
+stock_counted stock_found stock_written_off support_ended support_scheduled suspense_paid suspense_received target_set
+tracing_set transfer_arrived transfer_sent visit_made voucher_printed voucher_spoilt vouchers_set witnesses_set
+works_checked year_opened
 """
 
 
@@ -400,8 +405,7 @@ def known(account: str) -> tuple[int, str] | None:
 
 class Fold:
     def __init__(self) -> None:
-        self.balances: dict[tuple[str, str], int] = {}
-        self.kinds, self.unknown = set(KINDS.split()), {}  # type: set[str], dict[str, int]
+        self.kinds, self.balances, self.unknown = set(KINDS.split()), dict[tuple[str, str], int](), dict[str, int]()
 
     def take(self, record: Json) -> None:
         index, kind, moved, right = record["index"], record["entry"]["kind"], Json(), True
@@ -498,10 +502,9 @@ def tile(folder: Path, level: object, number: int, width: int, most: int) -> tup
     while rest:
         groups, rest = f"x{rest % 1000:03d}/{groups}", rest // 1000
     path = f"tile/{level}/{groups}"
-    for name, wide in ((f"{path}.p/{width}", width), (path, 256))[width == 256 :]:
-        if (data := read_file(folder / name, most)) is not None:
-            return name, data, wide
-    return None
+    names = ((f"{path}.p/{width}", width), (path, 256))[width == 256 :]
+    found = ((name, data, wide) for name, wide in names if (data := read_file(folder / name, most)) is not None)
+    return next(found, None)
 
 
 def bodies(folder: Path, size: int) -> Iterator[tuple[int, bytes]]:
@@ -553,8 +556,7 @@ def check_tiles(folder: Path, asked: Asked, report: Report) -> None:
                 reached[tree.size] = (tree.root(), before.get("at", ""))
     for level, row in enumerate(tree.rows):
         compare(level, tree.size >> (8 * level + 8), row)
-    report.size, report.root = tree.size, tree.root().hex()
-    held: list[Checkpoint] = []
+    report.size, report.root, held = tree.size, tree.root().hex(), list[Checkpoint]()
     for name, checkpoint in notes.items():
         with report.noting():
             size, saved = checkpoint.size, name == "--since"
@@ -636,8 +638,7 @@ def embedded(data: bytes) -> dict[str, bytes]:
     """Rule 11: the files in a paper as we write it, unfiltered, each where the table of objects says; else Cannot."""
     specs = list(re.finditer(SPEC, data))
     need(re.search(EF, data), "NO_PROOF_INSIDE", "trong PDF không có bằng chứng — there is no proof inside the PDF")
-    files: dict[str, bytes] = {}
-    clear, rows = False, 0
+    files, clear, rows = dict[str, bytes](), False, 0
     for tail, count, at in re.findall(END, data[-400:]) if len(specs) == len(re.findall(EF, data)) else ():
         rows = int(at) + len(head := b"xref\n0 %b\n" % count)
         clear = data.startswith(head, int(at)) and data.startswith(tail, rows + 20 * int(count))
@@ -654,15 +655,17 @@ def embedded(data: bytes) -> dict[str, bytes]:
 
 
 def gift_of(entry: Json, part: int | None) -> tuple[Any, Any, Any, Any]:
-    """(minor, unit, fund, who gave it) of a gift, or of one part of a sheet, batch or brought balance."""
+    """(minor, unit, fund, who gave it) of a gift, or of one part of a sheet, batch, brought balance, gift of goods."""
     lists = {"cash_sheet_received": "envelopes", "balance_brought": "gifts", "gateway_settled": "gifts"}
+    lists |= {"goods_received": "items", "goods_given_directly": "items"}
     amount = entry.get("credited" if entry["kind"] == "gateway_settled" else "amount")
     amount = amount if isinstance(amount, dict) else {}
     if part is None:
         return amount.get("minor"), amount.get("unit"), entry.get("fund"), entry.get("donor")
     items = entry.get(lists.get(entry["kind"], ""))
     gift = items[part] if isinstance(items, list) and part < len(items) and isinstance(items[part], dict) else {}
-    return gift.get("minor"), amount.get("unit"), gift.get("fund", entry.get("fund")), gift.get("donor")
+    minor, unit = gift.get("minor", gift.get("quantity")), amount.get("unit", gift.get("goods"))
+    return minor, unit, gift.get("fund", entry.get("fund")), gift.get("donor", entry.get("donor"))
 
 
 def opened_name(openings: Any, donor: Any, *, wanted: bool) -> str | None:
@@ -706,13 +709,11 @@ def check_paper(data: bytes, asked: Asked, report: Report) -> None:
     finish(checkpoints[0], asked, report, REVOKED, **facts, minor=minor, unit=unit, fund=fund, name=giver)
 
 
-PART = {"goods": dict, "minor": 0, "unit": str}
-WAY = f"(fund|allocated|ordered|handed|shortfall):{CODE}"
+PART, WAY = {"goods": dict, "minor": 0, "unit": str}, f"({'|'.join(WAYS)}){CODE}"
 TRACE = {"amount": AMOUNT, "fund": str, "held": [{"account": WAY, **PART}], "refunded_minor": 0}
 TRACE["uses"] = [{"index": 0, **PART}]
 BUNDLE = {"checkpoint": str, "format": "sovang-bundle/1", "gift": {"index": 0, "part?": 0}, "trace": TRACE}
 BUNDLE.update({"openings": {"name?": {"r": HASH, "value": str}}, "records": [{"path": [str], "record": str}]})
-GIVERS = ("donors", "interest", "brought")
 
 
 def stop(account: str, unit: str, index: int) -> str:
@@ -722,17 +723,13 @@ def stop(account: str, unit: str, index: int) -> str:
 
 
 def reached_from(start: str, records: Iterable[Json]) -> set[str]:
-    steps: dict[str, list[str]] = {}
-    for record in records:
-        for p in record["postings"]:
-            ends = [stop(p[side], p["amount"]["unit"], record["index"]) for side in ("source", "destination")]
-            steps.setdefault(ends[0], []).append(ends[1])
-    reached, waiting = {start}, [start]
-    while waiting:
-        fresh = set(steps.pop(waiting.pop(), [])) - reached - {""}
-        reached |= fresh
-        waiting += fresh
-    return reached
+    steps, reached = dict[str, list[str]](), [start]
+    for index, p in ((record["index"], p) for record in records for p in record["postings"]):
+        source, destination = (stop(p[end], p["amount"]["unit"], index) for end in ("source", "destination"))
+        steps.setdefault(source, []).append(destination)
+    for place in reached:  # a list is walked as it grows
+        reached += steps.pop(place, []) if place else []
+    return set(reached) - {""}
 
 
 def check_bundle(data: bytes, asked: Asked, report: Report) -> None:
@@ -761,25 +758,28 @@ def check_bundle(data: bytes, asked: Asked, report: Report) -> None:
     check_opening(records[0], asked.key)
     by_index = {record["index"]: record for record in records}
     brought = by_index.get(gift["index"], {"postings": [], "entry": {"kind": ""}})
-    given = [p["amount"] for p in brought["postings"] if (p["source"] in GIVERS and p["destination"] == f"fund:{fund}")]
+    entry, home = brought["entry"], f"fund:{fund}"
+    if entry["kind"] == "goods_given_directly" and entry.get("fund") == fund:
+        home = f"used:{entry.get('allocation')}"  # given straight: they never lay in the fund
+    given = [p["amount"] for p in brought["postings"] if p["source"] in GIVERS and p["destination"] == home]
     came = sum(item["minor"] for item in given if item["unit"] == amount["unit"])
-    *named, donor = gift_of(brought["entry"], part)
+    *named, donor = gift_of(entry, part)
     right = came == amount["minor"] if part is None else came >= amount["minor"]
     right = right and (part is None or named == [amount["minor"], amount["unit"], fund])
     need(right, "NOT_THE_GIFT", "khoản ủng hộ khác — the record does not bring in what the trace says")
     total = sum(item["minor"] for item in told) + trace["refunded_minor"]
     right = total == amount["minor"] and all(item["unit"] == amount["unit"] for item in told)
     need(right, "SUM_DIFFERS", f"cộng không khớp — {total} is accounted for of {amount['minor']}")
-    reached = reached_from(stop(f"fund:{fund}", amount["unit"], 0), records)
+    reached = reached_from(stop(home, amount["unit"], 0) or home, records)
     for use in trace["uses"]:
-        sources = set[str]()
-        record = by_index.get(use["index"], {"postings": []})
+        record, sources = by_index.get(use["index"], {"postings": []}), set[str]()
         used = [p for p in record["postings"] if p["destination"].startswith(SINKS)]
         for unit, minor in (use["goods"] or {use["unit"]: use["minor"]}).items():
             some = [p for p in used if p["amount"]["unit"] == unit]
             right = some and sum(p["amount"]["minor"] for p in some) >= minor
             need(right, "USE_NOT_SHOWN", f"không có trong gói — it does not use {minor} {unit}", use["index"])
             sources |= {stop(p["source"], unit, use["index"]) for p in some}
+            sources |= {home for p in some if p["source"] in GIVERS and p["destination"] == home}
         need(sources & reached, "NO_PATH", "không có đường từ nguồn tới lần dùng — no way leads there", use["index"])
     name = opened_name(bundle["openings"], donor, wanted=True) if bundle["openings"] else None
     said: Json = {key: trace.pop(key) for key in ("held", "refunded_minor")}
@@ -820,8 +820,8 @@ def check_qr(data: bytes, asked: Asked, report: Report) -> None:
         record, parted, proof = unpacker.decompress(packed, 200_000).partition(b"\n")
     except zlib.error:
         raise Bad("MALFORMED", wrong) from None
-    right = unpacker.eof and not unpacker.unused_data and parted
-    need(right and read_proof(proof)[2] is None, "MALFORMED", wrong)
+    whole = unpacker.eof and not unpacker.unused_data and parted
+    need(whole and read_proof(proof)[2] is None, "MALFORMED", wrong)
     check_proof(proof, asked._replace(record=record), report)
 
 

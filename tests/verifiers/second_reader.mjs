@@ -1127,6 +1127,10 @@ function partOf(entry, part) {
     const item = at('gifts')
     return { minor: item.get('minor'), unit: entry.get('credited').get('unit'), fund: item.get('fund'), donor: item.get('donor') }
   }
+  if (['goods_received', 'goods_given_directly'].includes(kind) && at('items')) {
+    const item = at('items')
+    return { minor: item.get('quantity'), unit: item.get('goods'), fund: entry.get('fund'), donor: entry.get('donor') }
+  }
   return null
 }
 
@@ -1182,10 +1186,12 @@ function checkBundle(path, { vkey, policy }) {
   const byIndex = new Map(records.map((record) => [record.get('index'), record]))
   const gift = byIndex.get(bundle.get('gift').get('index'))
   demand(gift, 'NOT_THE_GIFT', 'not there')
-  const goal = `fund:${trace.get('fund')}`
+  const straight = gift.get('entry').get('kind') === 'goods_given_directly' && gift.get('entry').get('fund') === trace.get('fund')
+  const goal = straight ? `used:${gift.get('entry').get('allocation')}` : `fund:${trace.get('fund')}`
+  const comesIn = (posting) => ['donors', 'interest', 'brought', 'found'].includes(posting.get('source')) && posting.get('destination') === goal
   let brought = 0n
   for (const posting of gift.get('postings')) {
-    if (!['donors', 'interest', 'brought'].includes(posting.get('source')) || posting.get('destination') !== goal) continue
+    if (!comesIn(posting)) continue
     if (posting.get('amount').get('unit') === unit) brought += BigInt(posting.get('amount').get('minor'))
   }
   let donor = gift.get('entry').get('donor')
@@ -1205,7 +1211,7 @@ function checkBundle(path, { vkey, policy }) {
   }
   demand(sum === BigInt(minor), 'SUM_DIFFERS')
 
-  const ways = reached(records, `${goal} ${unit}`)
+  const ways = straight ? new Set() : reached(records, `${goal} ${unit}`)
   const sinksOf = (use) => {
     const record = byIndex.get(use.get('index'))
     demand(record, 'USE_NOT_SHOWN', 'not there')
@@ -1220,7 +1226,7 @@ function checkBundle(path, { vkey, policy }) {
   }
   const shown = trace.get('uses').map(sinksOf)
   for (const sinks of shown) {
-    const there = sinks.some((posting) => ways.has(stop(posting.get('source'), posting.get('amount').get('unit'), null)))
+    const there = sinks.some((posting) => comesIn(posting) || ways.has(stop(posting.get('source'), posting.get('amount').get('unit'), null)))
     demand(there, 'NO_PATH')
   }
   const name = shapeOfOpenings(bundle.get('openings'))
