@@ -10,12 +10,12 @@ from ledger.statements.grid import Row
 
 
 def sheet_rows(path: Path) -> Iterator[Row]:
-    """The rows of a file; of a workbook those of its first sheet that has any.
+    """The rows of a file; of a workbook those of the one sheet that has any.
 
-    Raises Rejected(FILE_UNREADABLE, FILE_TOO_LARGE, ROW_MALFORMED, NO_LINES).
+    Raises Rejected(FILE_UNREADABLE, FILE_TOO_LARGE, ROW_MALFORMED, NO_LINES, HEADER_UNKNOWN).
     """
     if path.suffix.lower() == ".xlsx":
-        return xlsx.first_sheet(path)
+        return xlsx.only_sheet(path)
     encoding = csv_banks.encoding_of(path)
     separator = max(csv_banks.SEPARATORS, key=lambda mark: _columns(path, encoding, mark))
     return csv_banks.rows_of(path, encoding, separator)

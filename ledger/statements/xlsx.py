@@ -41,14 +41,16 @@ _ROW = re.compile("[1-9][0-9]{0,6}")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|_x00[01][0-9A-Fa-f]_")
 
 
-def first_sheet(path: Path) -> Iterator[Row]:
-    """The rows of the first sheet that has any; raises Rejected."""
+def only_sheet(path: Path) -> Iterator[Row]:
+    """The rows of the one sheet that has any: what stands in another would silently be lost. Raises Rejected."""
     _examine(path)
     workbook = _open(path)
-    for name in workbook.sheet_names:
-        if any(row.filled for row in _cells(workbook, name)):
-            return _cells(workbook, name)
-    raise Rejected(Reason.NO_LINES, "the workbook is empty")
+    filled = [name for name in workbook.sheet_names if any(row.filled for row in _cells(workbook, name))]
+    if not filled:
+        raise Rejected(Reason.NO_LINES, "the workbook is empty")
+    if len(filled) > 1:
+        raise Rejected(Reason.HEADER_UNKNOWN, "several sheets are filled: keep one", sheets=len(filled))
+    return _cells(workbook, filled[0])
 
 
 def open_xlsx(path: Path, *, currency: str, digits: int, layout: Layout | None) -> GridStatement:

@@ -145,6 +145,23 @@ def test_hostile_files_are_refused_as_a_banks_are(sqlite_world: World, name: str
     assert caught.value.reason in {Reason.FILE_UNREADABLE, Reason.FILE_TOO_LARGE, Reason.NO_LINES}
 
 
+def test_a_workbook_with_a_second_filled_sheet_is_refused(sqlite_world: World, tmp_path: Path) -> None:
+    """Twelve months on twelve sheets: one of them taken without a word would be a year lost."""
+    for sheets, reason in (((GIFTS, GIFT), ()), None), (((GIFTS, GIFT), (GIFTS, GIFT)), Reason.HEADER_UNKNOWN):
+        book = xlsxwriter.Workbook(str(tmp_path / "g.xlsx"))
+        for rows in sheets:
+            sheet = book.add_worksheet()
+            for number, row in enumerate(rows):
+                sheet.write_row(number, 0, row)
+        book.close()
+        if reason is None:
+            assert load(sqlite_world.open, "gifts", tmp_path / "g.xlsx", by="ke-toan", check=True).lines == 1
+            continue
+        with pytest.raises(Rejected) as caught:
+            load(sqlite_world.open, "gifts", tmp_path / "g.xlsx", by="ke-toan")
+        assert (caught.value.reason, caught.value.details) == (reason, {"sheets": 2})
+
+
 def test_opening_balances_with_their_open_gifts(sqlite_world: World, tmp_path: Path) -> None:
     """Rows of one fund and place are one balance, and the old gifts stay apart for the trace."""
     heads = tuple(column.heading for column in LOADERS["opening"].columns)
