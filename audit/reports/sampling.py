@@ -19,6 +19,7 @@ out, with its reversal.
 | `used` | to those it is for, and as costs |
 """
 
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -215,7 +216,10 @@ def working_papers(
                     if path is None:
                         missing.append(digest)
                     else:
-                        _put(papers, f"{folder}/{field}{path.suffix.lower()}", path.read_bytes())
+                        # Of a scan's own name only its plain ending is kept: the rest may name somebody.
+                        ending = path.suffix.lower()
+                        ending = ending if re.fullmatch("[.][a-z0-9]{1,5}", ending) else ""
+                        _put(papers, f"{folder}/{field}{ending}", path.read_bytes())
     return packed.getvalue(), sorted(set(missing))
 
 

@@ -156,6 +156,11 @@ def test_working_papers_hold_record_proof_and_evidence_side_by_side(world: World
         body = papers.read(f"{folder}/record.json")
         assert papers.read(f"{folder}/minutes_sha256.pdf") == minutes
     assert json.loads(body)["index"] == sheet.index
+    named = scans / "Biên bản.PDF"
+    files[digest] = named.rename(scans / "danh sách.Nguyễn Thị Bí Mật")
+    packed, _ = working_papers(world.open, sample.items, files, {})
+    with zipfile.ZipFile(io.BytesIO(packed)) as papers:
+        assert f"{folder}/minutes_sha256" in papers.namelist()
     _, missing = working_papers(world.open, sample.items, {}, {})
     assert missing == [digest]
 
