@@ -301,7 +301,7 @@ function derive(kind, entry) {
       }
       return
     }
-    const [, word, quantity, unitField, way] = /^(?:(in|out|short) )?([a-z_.]+)(?: ([a-z]+))?: (.+)$/.exec(text)
+    const [, word, quantity, unitField, way] = /^(?:(in|out|short) )?([a-z_.]+)(?: ([a-z_.]+))?: (.+)$/.exec(text)
     const value = look(quantity, item)
     const minor = value instanceof Map ? value.get('minor') : value
     const unit = value instanceof Map ? value.get('unit') : unitField ? look(unitField, item) : unitOf()
@@ -323,13 +323,15 @@ function derive(kind, entry) {
     }
   }
   for (const line of kind.lines) {
-    const each = /^each ([a-z_]+), (.+)$/.exec(line)
+    const each = /^each ([a-z_]+)(?: with ([a-z_]+))?, (.+)$/.exec(line)
     const when = /^if (not )?([a-z_.]+), (.+)$/.exec(line)
     if (each) {
-      for (const item of entry.get(each[1])) for (const one of each[2].split('; ')) statement(one, item)
+      const items = (entry.get(each[1]) ?? []).filter((item) => !each[2] || item.has(each[2]))
+      for (const item of items) for (const one of each[3].split('; ')) statement(one, item)
     } else if (when) {
       const value = look(when[2])
-      const holds = when[1] ? value === false : value !== undefined && value !== 0 && value !== false
+      const no = value === false || value === 0 || value?.length === 0
+      const holds = when[1] ? no : value !== undefined && !no
       if (holds) statement(when[3])
     } else {
       statement(line)
