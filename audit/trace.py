@@ -2,7 +2,7 @@
 
 The answer is the one that held at the size asked for. A stored book is asked for its lots as they were then
 (ledger/store/folded.py), and folds only the records that are not among them yet; `trace` folds every record from the
-first. Both are the one fold of ledger/tracing.py. An answer names records, days, activities and communes as they stand
+first. Both are the one fold of ledger/tracing. An answer names records, days, activities and communes as they stand
 in the log; no person.
 """
 

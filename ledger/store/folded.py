@@ -62,7 +62,7 @@ def _place_row(row: Any) -> PlaceRow:
 
 
 class KeptLots:
-    """A fold of the first `size` records, read piece by piece (`ledger.tracing.Kept`)."""
+    """A fold of the first `size` records, read piece by piece (`ledger.tracing.kept.Kept`)."""
 
     def __init__(self, db: Connection, book: str, done: Folded, size: int | None = None) -> None:
         """As it is, to go on from, or as it was at an older `size`, to be asked."""

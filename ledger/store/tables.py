@@ -189,7 +189,7 @@ marks = _table(
     PrimaryKeyConstraint("book", "account", "unit", "size"),
 )
 
-# What one source brought in at once (tracing.py); `part` is -1 where there is none.
+# What one source brought in at once (ledger/tracing); `part` is -1 where there is none.
 lots = _table(
     "lots",
     TableClass.DERIVED,

@@ -1220,8 +1220,8 @@ def test_random_money_goes_as_the_coins_go(story: Sequence[Step]) -> None:
 def test_held_accounts_are_those_of_the_accounts_table() -> None:
     """A new held purpose account must be given a place in the tracing, or be left out on purpose."""
     from ledger.accounts import _ROOTS, AccountView
-    from ledger.tracing import _ROLES
+    from ledger.tracing.fold import ROLES
 
     purpose = {name for name, (view, _) in _ROOTS.items() if view is AccountView.PURPOSE}
-    assert set(_ROLES) == purpose
-    assert all(is_held(name) for name, role in _ROLES.items() if role.value == "pool")
+    assert set(ROLES) == purpose
+    assert all(is_held(name) for name, role in ROLES.items() if role.value == "pool")
