@@ -499,8 +499,9 @@ def _opened_name(opening: Opening | msgspec.UnsetType, donor: Person | None) -> 
 
 def _told(use: UsePart, record: AnyRecord) -> CheckedUse:
     entry = _entry(record)
-    scope = entry.scope if isinstance(entry, Delivered) else None
-    hidden = entry.hidden if isinstance(entry, Delivered) else None
+    handed = entry if isinstance(entry, Delivered | GoodsGivenDirectly) else None
+    scope = None if handed is None else handed.scope
+    hidden = None if handed is None else handed.hidden
     return CheckedUse(
         index=use.index,
         kind="unknown" if entry is None else entry.kind,

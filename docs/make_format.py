@@ -533,7 +533,7 @@ NEXT = {
     "AID_NOT_APPROVED": "Để tiền ở chờ xác định; ghi khi có số và ngày văn bản phê duyệt (`foreign`).",
     "NEEDS_APPROVAL": "Số tiền vượt ngưỡng cần hai người; phiên bản này chưa có lệnh duyệt. Không chia nhỏ để lách.",
     "NEEDS_TWO_OFFICERS": "Ghi mã của đúng hai người khác nhau ở `officers`.",
-    "NOT_A_GIFT": "Xem lại số bản ghi; với bảng kê nhiều phong bì thì thêm `--part`.",
+    "NOT_A_GIFT": "Xem lại số bản ghi; với bảng kê nhiều phong bì, hiện vật nhiều mặt hàng thì thêm `--part`.",
     "NOT_A_STATEMENT": "Tệp là thông báo hoặc báo cáo giữa ngày: lấy sao kê cuối ngày.",
     "NOT_CHECKPOINTED": "Chạy `sovang checkpoint`, rồi làm lại.",
     "NOT_IN_VAULT": "Không có dữ liệu của người này để dùng lại: ghi tên mới.",

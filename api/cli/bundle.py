@@ -27,17 +27,16 @@ def bundle(
     session: Session,
     gift: Annotated[int, typer.Argument(help="Số bản ghi của khoản ủng hộ — index of the gift")],
     output: Output = None,
-    part: Annotated[int | None, typer.Option(help="Phong bì hoặc khoản thứ mấy, từ 0 — which gift of a sheet")] = None,
+    part: Annotated[int | None, typer.Option(help="Phong bì, khoản hay mặt hàng thứ mấy, từ 0 — which part")] = None,
     name: Annotated[bool, typer.Option("--name", help="Kèm tên người ủng hộ — with the donor's name")] = False,
 ) -> Answer:
     """Viết gói bằng chứng: khoản ủng hộ đã làm được gì — write the donor's bundle: what a gift did, proven."""
     from audit.bundle import make_bundle
-    from ledger.files import write_durably
 
     data = make_bundle(session.opened, gift, part, name=name)
     stem = f"{session.opened.code}-{gift}" + ("" if part is None else f"-{part}")
     path = output or Path(f"{stem}.sovang-bundle")
-    write_durably(path, data, private=name)
+    session.write(path, data, private=name)
     said = {"path": str(path), "index": gift, "part": part, "bytes": len(data)}
     return Answer(said, (f"Đã viết — written: {path} ({len(data)} byte)",))
 
@@ -51,7 +50,6 @@ def qr(
 ) -> Answer:
     """Viết mã QR chứa một bản ghi và bằng chứng — write the QR code of one record and its proof."""
     from audit.bundle import make_qr
-    from ledger.files import write_durably
 
     path = output or Path(f"{session.opened.code}-{index}.svg")
     form = path.suffix.lower().removeprefix(".")
@@ -59,7 +57,7 @@ def qr(
         raise Misuse("tên tệp kết thúc bằng .svg, .png hoặc .txt — the file's name ends in .svg, .png or .txt")
     text = make_qr(session.opened, index)
     version, image = qr_image(text, form)
-    write_durably(path, text.encode() if form == "txt" else image)
+    session.write(path, text.encode() if form == "txt" else image)
     said = {"path": str(path), "index": index, "characters": len(text), "version": version}
     return Answer(said, (f"Đã viết — written: {path} ({len(text)} ký tự / characters, QR {version})",))
 

@@ -22,7 +22,7 @@ from ledger.log.cosignature import CosigningKey
 from ledger.log.merkle import node_hash, prove_inclusion, root_of
 from ledger.log.note import SigningKey, VerifierKey, split_note
 from ledger.log.policy import Policy, parse_policy
-from ledger.money import dong
+from ledger.money import Amount, dong
 from ledger.record import NO_PREVIOUS, Record, encode, leaf_of
 from ledger.refusals import Reason, Rejected
 from ledger.store import read
@@ -230,6 +230,29 @@ def test_a_batch_for_several_funds_is_asked_by_part() -> None:
     for index, part in ((1, 2), (0, None)):
         with pytest.raises(Rejected):
             log.bundle(index, part)
+
+
+def test_goods_that_were_given_are_counted_in_pieces() -> None:
+    """Item by item, by the way of the goods; those handed straight over are used where they came in."""
+    book = begun()
+    book.do_goods(0, 19, 5)  # 1: twenty cartons and six coats, for the fund of milk
+    book.allocate(20, unit=MILK)  # 2
+    book.issue(12)  # 3
+    book.deliver(5, "XK1", MILK)  # 4
+    book.do_straight(0, 6, 3)  # 5: seven cartons and four coats
+    log = Log(book.entries)
+    milk = check_bundle(log.bundle(1, 0), KEY.verifier)
+    assert (milk.amount, milk.records) == (Amount(20, MILK), (0, 1, 2, 3, 4))
+    assert [(use.index, use.minor, use.unit, use.goods) for use in milk.uses] == [(4, 5, MILK, {})]
+    assert [(h.account, h.minor, h.goods) for h in milk.held] == [("allocated:PB1", 8, {}), ("handed:XK1", 7, {})]
+    coats = check_bundle(log.bundle(1, 1), KEY.verifier)
+    assert (coats.amount, coats.uses, [h.account for h in coats.held]) == (Amount(6, COAT), (), ["fund:sua"])
+    straight = check_bundle(log.bundle(5, 1), KEY.verifier)
+    assert (straight.amount, straight.fund, straight.records) == (Amount(4, COAT), "sua", (0, 5))
+    assert [(use.index, use.minor, use.commune) for use in straight.uses] == [(5, 4, "11500@2019-01-01")]
+    for index in (1, 5):
+        with pytest.raises(Rejected, match="name the part"):
+            log.bundle(index)
 
 
 # What is false is found, and named.

@@ -30,6 +30,7 @@ from certificates.attach import attach
 from ledger.log.note import SigningKey
 from tests.certificates.test_attach import page
 from tests.ledger.saying import MILK
+from tests.verifiers.given import COAT, OPENING, Given, trace
 from tests.verifiers.making import (
     Files,
     Log,
@@ -1607,6 +1608,113 @@ def bundles(t: Table) -> None:
     )
 
 
+def bundles_in_kind(t: Table) -> None:
+    """Goods given, to a store or straight to those they are for; a surplus; money exchanged, money varied.
+
+    A case is bad when `why` begins with the name of a failure.
+    """
+    given = Given(t.story)
+    log, at = given.log, given.at
+    used = [0, *(at[name] for name in ("goods", "allocated", "issued", "delivered"))]
+    name, gift = {"name": OPENING}, t.story.papers["whole"][1]
+
+    def put(
+        good: bool,
+        case: str,
+        why: str,
+        what: int,
+        of: Record,
+        inside: Sequence[int],
+        part: int | None = None,
+        **more: Any,
+    ) -> None:
+        said = {"index": what} if part is None else {"index": what, "part": part}
+        t.put("bundle", case, canonical(bundle_of(t, log, sorted(inside), gift=said, trace=of, **more)), good, why)
+
+    def goods(case: str, why: str, of: Record, inside: Sequence[int] = used, part: int | None = 0, **more: Any) -> None:
+        put(not _is_failure(why), case, why, at["goods"], of, inside, part, **more)
+
+    def straight(
+        case: str, why: str, of: Record, inside: Sequence[str] = (), part: int | None = 0, **more: Any
+    ) -> None:
+        there = [0, at["straight"], *(at[one] for one in inside)]
+        put(not _is_failure(why), case, why, at["straight"], of, there, part, **more)
+
+    delivered = [(at["delivered"], 25)]
+    milk = trace(40, MILK, "sua", delivered)
+    goods("goods-used", "cartons given, 25 of them delivered", milk)
+    goods("goods-named", "with the donor's name", milk, openings=name)
+    goods("goods-all-records", "the whole book inside", milk, range(len(log.records)))
+    goods("goods-other-item", "coats, not used yet", trace(30, COAT, "sua"), [0, at["goods"]], 1)
+    goods("goods-of-one-sort", "all of one sort, no item named", milk, part=None)
+    counted = {**milk, "uses": [{**milk["uses"][0], "goods": {MILK: 25}}]}
+    goods("goods-counted-twice", "the pieces said again, as of goods that were bought", counted)
+    goods("goods-more", "NOT_THE_GIFT: 41 of 40 pieces", trace(41, MILK, "sua", delivered))
+    goods("goods-less", "NOT_THE_GIFT: 39 of 40 pieces, no item named", trace(39, MILK, "sua", delivered), part=None)
+    goods("goods-item-of-another", "NOT_THE_GIFT: the other item", milk, part=1)
+    goods("goods-item-beyond", "NOT_THE_GIFT: no such item", milk, part=2)
+    goods("goods-fund", "NOT_THE_GIFT: another fund", trace(40, MILK, "chung", delivered))
+    goods("goods-as-money", "NOT_THE_GIFT: no money came", trace(40, "VND", "sua", delivered))
+    goods("goods-sum", "SUM_DIFFERS", {**milk, "refunded_minor": 1})
+    goods("goods-use-more", "USE_NOT_SHOWN: 26 of 25 pieces", trace(40, MILK, "sua", [(at["delivered"], 26)]))
+    goods("goods-use-coats", "USE_NOT_SHOWN: it used no coats", trace(30, COAT, "sua", delivered), part=1)
+    for missing in ("allocated", "issued"):
+        less = [index for index in used if index != at[missing]]
+        goods(f"goods-no-{missing}", "NO_PATH: a record of the way is missing", milk, less)
+    bought = trace(40, MILK, "sua", [(t.story.find("delivered"), 25)])
+    goods("goods-bought", "NO_PATH: cartons bought are not those given", bought, range(len(log.records)))
+    theirs = trace(30, COAT, "sua", [(at["another"], 30)])
+    goods("goods-of-others", "NO_PATH: what others gave straight", theirs, [*used, at["another"]], 1)
+    wrong = {"name": {**OPENING, "value": "Hội đồng hương khác"}}
+    goods("goods-name-other", "NAME_DIFFERS", milk, openings=wrong)
+
+    coats = trace(30, COAT, "sua", [(at["straight"], 30)])
+    straight("straight", "coats handed straight to those they are for", coats)
+    straight("straight-named", "with the donor's name", coats, openings=name)
+    straight("straight-other-item", "its cartons", trace(10, MILK, "sua", [(at["straight"], 10)]), part=1)
+    straight("straight-of-one-sort", "all its coats, no item named", coats, part=None)
+    straight("straight-undone", "reversed", trace(30, COAT, "sua", back=30), ["undone"])
+    again = trace(30, COAT, "sua", [(at["again"], 30)])
+    straight("straight-again", "reversed, and that reversed", again, ["undone", "again"])
+    straight("straight-more", "NOT_THE_GIFT: 31 of 30 coats", trace(31, COAT, "sua", [(at["straight"], 31)]))
+    straight("straight-fund", "NOT_THE_GIFT: another fund", trace(30, COAT, "chung", [(at["straight"], 30)]))
+    straight("straight-item-beyond", "NOT_THE_GIFT: no such item", coats, part=2)
+    straight("straight-use-missing", "USE_NOT_SHOWN: not inside", again)
+    straight(
+        "straight-use-by-nobody",
+        "USE_NOT_SHOWN: a reversal is no use",
+        trace(30, COAT, "sua", [(at["undone"], 30)]),
+        ["undone"],
+    )
+    straight("straight-of-others", "NO_PATH: another donor's coats", theirs, ["another"])
+    straight(
+        "straight-stored",
+        "NO_PATH: cartons of the fund's store",
+        trace(10, MILK, "sua", [(at["delivered"], 10)]),
+        ["goods", "allocated", "issued", "delivered"],
+        1,
+    )
+    straight("straight-name-other", "NAME_DIFFERS", coats, openings=wrong)
+
+    surplus = [0, at["found"]]
+    put(True, "found", "a surplus, in the fund that took it", at["found"], trace(3, COAT, "chung"), surplus)
+    put(False, "found-part", "NOT_THE_GIFT: no parts", at["found"], trace(3, COAT, "chung"), surplus, 0)
+
+    dollars = trace(900_000, "VND", "sua", [(at["dollars"], 125_000)])
+    as_dollars = {**dollars, "uses": [{**dollars["uses"][0], "goods": {"USD": 500}}]}
+    way = [0, gift, at["exchanged"], at["dollars"]]
+    put(True, "exchanged", "money that became dollars", gift, as_dollars, way)
+    put(False, "exchanged-as-dong", "USE_NOT_SHOWN: it spent no đồng", gift, dollars, way)
+    put(False, "exchanged-no-record", "NO_PATH: the exchange is not inside", gift, as_dollars, [0, gift, at["dollars"]])
+    papers = trace(900_000, "VND", "sua", [(at["papers"], 60_000)])
+    put(True, "varied", "money that went to another purpose", gift, papers, [0, gift, at["varied"], at["papers"]])
+    put(False, "varied-no-record", "NO_PATH: the consent is not inside", gift, papers, [0, gift, at["papers"]])
+
+
+def _is_failure(why: str) -> bool:
+    return why.partition(":")[0].isupper()
+
+
 def papers(t: Table) -> None:
     """Certificates and receipts in PDF."""
     log = t.log
@@ -1767,6 +1875,7 @@ SECTIONS: list[Callable[[Table], None]] = [
     qrs,
     forks,
     bundles,
+    bundles_in_kind,
     papers,
 ]
 
