@@ -21,7 +21,6 @@ def deadlines(
     """Việc đến hạn và quá hạn: báo cáo, đợt vận động, cam kết, tạm ứng, khiếu nại… — what is due."""
     from audit.ics import calendar
     from audit.reports.deadlines import deadlines as ask
-    from ledger.files import write_durably
 
     today = session.today
     found = ask(session.opened, today=today, until=None if until is None else until.date())
@@ -30,7 +29,7 @@ def deadlines(
     if ics is not None:
         opened = session.opened
         name = f"Sổ Vàng {opened.code}"
-        write_durably(ics, calendar(found, origin=opened.vkey.name, name=name, stamp=opened.clock()))
+        session.write(ics, calendar(found, origin=opened.vkey.name, name=name, stamp=opened.clock()))
         document["ics"] = str(ics)
         lines.append(f"Lịch: {ics} — calendar file")
     rows = [
@@ -222,7 +221,6 @@ def audit_papers(
     from api.reports import bound_of, to_bytes
     from audit.reports import Period, make_report, open_source
     from audit.reports.sampling import draw_sample, evidence_files, working_papers
-    from ledger.files import write_durably
 
     if evidence is not None and not evidence.is_dir():
         raise Misuse(f"{evidence} không phải thư mục — is no folder")
@@ -233,7 +231,7 @@ def audit_papers(
     bound = bound_of(session.opened, made.size)
     cover = {f"mau-{sample}.{form}": to_bytes(made, form, bound) for form in ("csv", "json", "xlsx")}
     packed, missing = working_papers(session.opened, drawn.items, evidence_files(evidence), cover)
-    write_durably(output, packed)
+    session.write(output, packed)
     document = {"path": str(output), "records": len(drawn.items), "missing": missing}
     lines = [f"{output}: {len(drawn.items)} bản ghi — records"]
     if missing:

@@ -130,14 +130,13 @@ def voucher(
     """
     from api.printing import render_printed
     from certificates.vouchers import print_voucher
-    from ledger.files import write_durably
 
     printed = print_voucher(session.opened, index, form, by=session.actor, printed_on=session.today)
     pdf = render_printed(session.opened, printed.index)
     path = output or Path(f"voucher-{index}.pdf")
     if path.is_dir():
         path = path / f"voucher-{index}.pdf"
-    write_durably(path, pdf, private=True)
+    session.write(path, pdf, private=True)
     made = {"path": str(path), "sha256": hashlib.sha256(pdf).hexdigest(), "index": printed.index, "record": index}
     return session.signed(Answer(made, (f"Đã viết — written: {path} (bản ghi / record {printed.index})",)))
 
@@ -157,7 +156,6 @@ def form(
     """
     from certificates.forms import forms, render_form
     from certificates.vouchers import blank
-    from ledger.files import write_durably
 
     if name == "list":
         listed = [
@@ -170,7 +168,7 @@ def form(
     path = output or Path(f"{name}.pdf")
     if path.is_dir():
         path = path / f"{name}.pdf"
-    write_durably(path, pdf, private=True)
+    session.write(path, pdf, private=True)
     made = {"path": str(path), "sha256": hashlib.sha256(pdf).hexdigest(), "form": name}
     return Answer(made, (f"Đã viết — written: {path}",))
 
@@ -217,10 +215,9 @@ def _written(
 ) -> dict[str, Any]:
     """The PDF of the paper recorded at `index`, as a file."""
     from certificates.issue import render_paper
-    from ledger.files import write_durably
 
     pdf = render_paper(session.opened, index)
     name = f"{paper}-{gift}" + ("" if part is None else f"-{part}") + ".pdf"
     path = Path(name) if output is None else output / name if output.is_dir() else output
-    write_durably(path, pdf, private=True)
+    session.write(path, pdf, private=True)
     return {"path": str(path), "sha256": hashlib.sha256(pdf).hexdigest(), "index": index}

@@ -155,10 +155,9 @@ def prove(
 ) -> Answer:
     """Viết bằng chứng .tlog-proof của một bản ghi — write the inclusion proof of one record."""
     from audit.queries import prove as make
-    from ledger.files import write_durably
 
     path = output or Path(f"{session.opened.code}-{index}.tlog-proof")
-    write_durably(path, make(session.opened, index))
+    session.write(path, make(session.opened, index))
     return Answer({"path": str(path), "index": index}, (f"Đã viết — written: {path}",))
 
 

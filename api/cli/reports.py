@@ -132,12 +132,10 @@ def _table(answer: Answer, made: "Report") -> Answer:
 
 
 def _to_file(session: Session, answer: Answer, data: bytes, form: str, output: Path | None) -> Answer:
-    from ledger.files import write_durably
-
     if output is not None:
         if form == "table":
             raise Misuse("--format json, csv, xlsx, pdf")
-        write_durably(output, data)
+        session.write(output, data)
         document = {**answer.document, "file": str(output)}
         return replace(answer, document=document, lines=[f"{output}: {len(data)} bytes"])
     if session.as_json:

@@ -135,6 +135,14 @@ class Session:
             )
         return answer
 
+    def write(self, path: Path, data: bytes, *, private: bool = False) -> None:
+        """Writes what a command was asked for, over an older one; never over a file of the home (Misuse)."""
+        from ledger.files import write_durably
+
+        if path.exists() and path.resolve().is_relative_to(self.home_path.resolve()):
+            raise Misuse(f"là tệp của sổ, không ghi đè — a file of the home is not written over: {path}")
+        write_durably(path, data, private=private)
+
     @property
     def today(self) -> date:
         """Today in the book's own zone."""

@@ -26,13 +26,12 @@ def find(
 ) -> Answer:
     """Khoản chuyển có trong sổ không: đúng cả ba thì có bằng chứng — is this transfer in the book; the proof of it."""
     from audit.find import find_transfer
-    from ledger.files import write_durably
 
     found = find_transfer(
         session.opened, day=day.date(), amount=_amount(amount), reference=_said(ref), place=_bank(place)
     )
     path = output or Path(f"{session.opened.code}-{found.index}.tlog-proof")
-    write_durably(path, found.proof)
+    session.write(path, found.proof)
     unit = _amount(amount).unit
     document = {
         "index": found.index,

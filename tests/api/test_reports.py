@@ -49,6 +49,23 @@ def test_a_report_in_every_form_says_the_same(walk: Walk, tmp_path: Path) -> Non
         assert form == "json" or answer.content == files[form].read_bytes()
 
 
+def test_no_output_is_written_over_the_home(walk: Walk, tmp_path: Path) -> None:
+    """A slip of the hand does not cost the book: `-o` with the database's or the key's own name."""
+    walk.gift(5)
+    aside = tmp_path / "ngoai.csv"
+    aside.symlink_to(walk.path / "sovang.db")
+    for path in (walk.path / "sovang.db", next(walk.path.rglob("*.key")), aside):
+        before = path.read_bytes()
+        for words in (
+            ("report", "public", "--year", "2026", "--format", "csv", "-o", str(path)),
+            ("deadlines", "--ics", str(path)),
+            ("form", "giao-nhan", "-o", str(path)),
+        ):
+            result = CliRunner().invoke(build(), [*words, "--home", str(walk.path)])
+            assert (result.exit_code, "MISUSE" in result.stderr) == (2, True), result.stderr
+        assert path.read_bytes() == before
+
+
 def test_the_journal_for_accounting_software(walk: Walk, tmp_path: Path) -> None:
     """Debit, credit, amount, day, voucher, description; and nobody's name."""
     walk.gift(500_000)
