@@ -202,6 +202,8 @@ def step(state: State, record: Record, leaf: bytes) -> None:
     if not entry.fact:
         refuse_overdraft(state, moved)
         changes = (*changes, *_approved(view, entry, record.postings))
+    elif entry.proposal is not None:
+        raise Rejected(Reason.MALFORMED, "nobody approves a fact", field="proposal")
     state.zone = zone
     _apply(state, record, leaf, moved, changes)
 

@@ -287,6 +287,8 @@ class MoneyAdvanced(MoneyFact, frozen=True, kw_only=True):
 
     title: ClassVar = ("Chi, tạm ứng", "Paid or advanced")
     fact: ClassVar = False
+    # The order was approved: holder, amount and allocation are what it says.
+    asks_approval: ClassVar = False
     day_field: ClassVar = "paid_on"
 
     amount: Amount
@@ -341,6 +343,8 @@ class MoneyReturned(MoneyFact, frozen=True, kw_only=True):
 
     title: ClassVar = ("Nộp trả kinh phí thừa", "Rest returned")
     fact: ClassVar = False
+    # Money came back to the allocation that it left; to pay it out again takes a new order.
+    asks_approval: ClassVar = False
     day_field: ClassVar = "returned_on"
 
     allocation: Code

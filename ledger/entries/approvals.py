@@ -6,7 +6,7 @@ what it says is what was approved, but for what the book fills in.
 """
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -23,14 +23,18 @@ from ledger.entries.base import (
     needed,
     persons_in,
 )
-from ledger.money import Amount
+from ledger.money import MAX_MINOR, Amount
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Change, Key
 
 FOUR_EYES = Key("policy", "four-eyes")
 """The register row of the four-eyes policy in force."""
+APPROVER = "approver"
+"""The role of those who approve where a rule names nobody."""
 SPLIT_DAYS = 7
 """Payments to one holder within so many days are added up: a payment cut small to stay under a threshold shows."""
+SPLIT_NAMED = 64
+"""So many of the payments are named, the largest."""
 
 
 class ApprovalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -45,11 +49,17 @@ class ApprovalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     above: Amount | None = None
     """Only decisions that move more than this; absent: all of them."""
 
-    def fits(self, kind: str, postings: tuple[Posting, ...]) -> bool:
-        """Whether an entry of this kind with these postings needs these approvals."""
-        if self.kinds and kind not in self.kinds:
+    def fits(self, entry: EntryBase, kinds: tuple[str, ...], postings: tuple[Posting, ...]) -> bool:
+        """Whether an entry that counts as these kinds needs these approvals."""
+        if self.kinds and not set(kinds) & set(self.kinds):
             return False
-        return self.above is None or largest(postings, self.above.unit) > self.above.minor
+        if self.above is None:
+            return True
+        amount = getattr(entry, "amount", None)
+        # A contract moves nothing; a rule that names it is about its amount.
+        if self.kinds and not postings and isinstance(amount, Amount):
+            return amount.unit == self.above.unit and amount.minor > self.above.minor
+        return largest(postings, self.above.unit) > self.above.minor
 
 
 def largest(postings: tuple[Posting, ...], unit: str) -> int:
@@ -72,9 +82,16 @@ class FourEyesSet(EntryBase, frozen=True, kw_only=True):
         return (FOUR_EYES,)
 
     def changes(self, view: View) -> tuple[Change, ...]:
+        from ledger.entries.union import KINDS  # which has this kind too
+
         for rule in self.rules:
             if rule.approvers and len({code.casefold() for code in rule.approvers}) < rule.approvals:
                 raise Rejected(Reason.MALFORMED, "fewer approvers than approvals", field="rules")
+            for kind in rule.kinds:
+                known = KINDS.get(kind)
+                # A rule that can never ask would look like one that guards.
+                if known is None or known.fact or not known.asks_approval:
+                    raise Rejected(Reason.MALFORMED, "nobody is asked about this kind", field="rules", kind=kind)
         return (Change(*FOUR_EYES, {"index": view.index, "rules": msgspec.to_builtins(self.rules)}),)
 
 
@@ -137,10 +154,15 @@ def _holders(view: View, role: str) -> int:
 
 
 class Proposed(EntryBase, frozen=True, kw_only=True):
-    """A decision put to others for approval. It embeds the whole entry and moves nothing."""
+    """A decision put to others for approval. It embeds the whole entry and moves nothing.
+
+    The entry could stand now, but for the money: what it says stands open from here on.
+    """
 
     title: ClassVar = ("Đề xuất", "Proposed")
     day_field: ClassVar = "proposed_on"
+    # A policy about every decision must not ask about the asking: nothing could be approved again.
+    asks_approval: ClassVar = False
 
     draft: dict[str, Any]
     """The entry as it is to be recorded."""
@@ -156,6 +178,9 @@ class Proposed(EntryBase, frozen=True, kw_only=True):
         entry = view.read(self.draft)
         if isinstance(entry, Proposed | Approved | Declined) or entry.fact or entry.proposal is not None:
             raise Rejected(Reason.MALFORMED, "not a decision that is approved", field="draft", kind=entry.kind)
+        if hasattr(entry, "bound"):
+            raise Rejected(Reason.MALFORMED, "bound to the book of this moment", field="draft", kind=entry.kind)
+        entry.completed(view).changes(view)
         return (Change("proposal", str(view.index), {"by": view.by, "settled": False}),)
 
 
@@ -164,6 +189,7 @@ class Approved(EntryBase, frozen=True, kw_only=True):
 
     title: ClassVar = ("Duyệt", "Approved")
     day_field: ClassVar = "approved_on"
+    asks_approval: ClassVar = False
 
     approved_on: date
     proposed: Index
@@ -187,7 +213,7 @@ class Approved(EntryBase, frozen=True, kw_only=True):
             raise Rejected(Reason.NOT_AN_APPROVER, "they proposed it", field="by", by=view.by)
         if me in (name.casefold() for name in paid_by(view.read(proposal.draft))):
             raise Rejected(Reason.NOT_AN_APPROVER, "they are paid by it", field="by", by=view.by)
-        if proposer["by"] in _roles(view, view.by).values():
+        if str(proposer["by"]).casefold() in (name.casefold() for name in _roles(view, view.by).values()):
             raise Rejected(Reason.NOT_AN_APPROVER, "the proposer gave them their role", field="by", by=view.by)
         return (Change("approved", self.proposed_leaf, {**row, "approvers": [*row["approvers"], view.by]}),)
 
@@ -197,6 +223,7 @@ class Declined(EntryBase, frozen=True, kw_only=True):
 
     title: ClassVar = ("Từ chối đề xuất", "Proposal declined")
     day_field: ClassVar = "declined_on"
+    asks_approval: ClassVar = False
 
     declined_on: date
     proposed: Index
@@ -240,11 +267,30 @@ def rules_for(view: View, entry: EntryBase, postings: tuple[Posting, ...]) -> tu
         above = None if opened is None else opened.get("four_eyes_above")
         if above is not None:
             rules = (ApprovalRule(approvals=1, approvers=(), kinds=(), above=Amount(above["minor"], above["unit"])),)
-    # What changes the rules of approval is itself approved by them.
-    found = tuple(rule for rule in rules if rule.fits(entry.kind, postings))
-    if not found and (entry.two_persons or (rules and isinstance(entry, FourEyesSet))):
+    undone = _undone(view, entry)
+    if _is_about_approvals(view, entry):
+        return rules
+    found = tuple(rule for rule in rules if rule.fits(entry, (entry.kind, undone.kind), postings))
+    if not found and undone.two_persons:
         found = (ApprovalRule(approvals=1, approvers=(), kinds=()),)
     return found
+
+
+def _undone(view: View, entry: EntryBase) -> EntryBase:
+    """What a reversal undoes or restores; every other entry is itself. What two decide, one does not undo."""
+    while (index := getattr(entry, "reversed", None)) is not None:
+        entry = view.earlier(index).entry
+    return entry
+
+
+def _is_about_approvals(view: View, entry: EntryBase) -> bool:
+    """Whether it changes the rules of approval, or who may approve: all the rules must agree to that.
+
+    The first approver may be named by anybody: until then anybody approves.
+    """
+    if isinstance(entry, RoleGranted):
+        return entry.role == APPROVER and _holders(view, APPROVER) > 0
+    return isinstance(entry, FourEyesSet) or (isinstance(entry, RoleWithdrawn) and entry.role == APPROVER)
 
 
 def check_approved(view: View, entry: EntryBase, rules: tuple[ApprovalRule, ...]) -> tuple[Change, ...]:
@@ -273,7 +319,7 @@ def check_approved(view: View, entry: EntryBase, rules: tuple[ApprovalRule, ...]
 def _may_approve(view: View, rule: ApprovalRule, name: str) -> bool:
     if rule.approvers:
         return name.casefold() in {code.casefold() for code in rule.approvers}
-    return _holders(view, "approver") == 0 or "approver" in _roles(view, name)
+    return _holders(view, APPROVER) == 0 or APPROVER in _roles(view, name)
 
 
 def split_watch(view: View, entry: EntryBase, postings: tuple[Posting, ...]) -> tuple[Change, ...]:
@@ -286,7 +332,7 @@ def split_watch(view: View, entry: EntryBase, postings: tuple[Posting, ...]) -> 
     if row is None or entry.proposal is not None or not entry.asks_approval or not postings:
         return ()
     changes: list[Change] = []
-    whom = (paid_by(entry) or (str(getattr(entry, "allocation", None) or getattr(entry, "fund", "")),))[0]
+    whom = (paid_by(entry) or (str(getattr(entry, "allocation", None) or getattr(entry, "fund", "")),))[0].casefold()
     for rule in msgspec.convert(row["rules"], tuple[ApprovalRule, ...]):
         if rule.above is None or (rule.kinds and entry.kind not in rule.kinds):
             continue
@@ -295,11 +341,15 @@ def split_watch(view: View, entry: EntryBase, postings: tuple[Posting, ...]) -> 
         if not minor:
             continue
         key = f"{entry.kind}/{whom}/{unit}"
-        before = view.register("under-threshold", key) or {"recent": []}
-        recent = [r for r in before["recent"] if (view.today - date.fromisoformat(r[0])).days < SPLIT_DAYS][-63:]
-        recent = [*recent, [view.today.isoformat(), minor, view.index]]
-        changes.append(Change("under-threshold", key, {"recent": recent}))
-        if len(recent) > 1 and sum(r[1] for r in recent) > limit:
+        before = view.register("under-threshold", key) or {"days": {}, "recent": []}
+        since = (view.today - timedelta(days=SPLIT_DAYS - 1)).isoformat()
+        # The day's sum is exact; of the records only the largest are named.
+        days = {day: sum_of for day, sum_of in before["days"].items() if day >= since}
+        days[view.today.isoformat()] = min(days.get(view.today.isoformat(), 0) + minor, MAX_MINOR)
+        recent = sorted((r for r in before["recent"] if r[0] >= since), key=lambda r: -r[1])[: SPLIT_NAMED - 1]
+        recent = sorted([*recent, [view.today.isoformat(), minor, view.index]], key=lambda r: r[2])
+        changes.append(Change("under-threshold", key, {"days": days, "recent": recent}))
+        if len(recent) > 1 and sum(days.values()) > limit:
             records = [r[2] for r in recent]
             changes.append(Change("split", str(view.index), {"above": limit, "records": records, "unit": unit}))
         break

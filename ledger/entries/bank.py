@@ -116,6 +116,8 @@ class TransferArrived(MoneyFact, frozen=True, kw_only=True):
 
     title: ClassVar = ("Chuyển tiền nội bộ: tiền về", "Own transfer arrived")
     fact: ClassVar = False
+    # What was sent arrived at another own account.
+    asks_approval: ClassVar = False
     day_field: ClassVar = "arrived_on"
 
     amount: Amount
@@ -141,6 +143,8 @@ class CashPaidIn(MoneyFact, frozen=True, kw_only=True):
 
     title: ClassVar = ("Nộp tiền mặt vào tài khoản", "Cash paid in")
     fact: ClassVar = False
+    # Cash reached the organisation's own account, where it is safer.
+    asks_approval: ClassVar = False
     day_field: ClassVar = "paid_in_on"
 
     amount: Amount

@@ -81,6 +81,8 @@ class ClockClamped(EntryBase, frozen=True, kw_only=True):
     """
 
     title: ClassVar = ("Đồng hồ máy chạy lùi", "Clock went backwards")
+    # The book says it by itself.
+    asks_approval: ClassVar = False
 
     clock_at: Instant
     head_at: Instant
@@ -237,6 +239,8 @@ class KeyReplaced(EntryBase, frozen=True, kw_only=True):
     """
 
     title: ClassVar = ("Thay khóa ký sổ", "Log key replaced")
+    # The keys' own signatures approve it, and a key in other hands cannot wait.
+    asks_approval: ClassVar = False
 
     compromised: bool
     """The old key may be in other hands: what it signs from here on proves nothing."""
@@ -294,6 +298,8 @@ class Restored(EntryBase, frozen=True, kw_only=True):
     """The book was put back from a backup that lacked records already signed for; these were recorded again."""
 
     title: ClassVar = ("Khôi phục từ bản sao lưu", "Restored from a backup")
+    # Until it is said, nothing else can be.
+    asks_approval: ClassVar = False
     day_field: ClassVar = "restored_on"
 
     backup_size: Index

@@ -32,7 +32,8 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
 def contract_of(allocation: str, supplier: str) -> Key:
     """The row that says a supplier works for an allocation under contract, so that its orders must name it."""
-    return Key("supplier", f"{allocation}/{supplier}")
+    # Two spellings of one code are one supplier.
+    return Key("supplier", f"{allocation}/{supplier.casefold()}")
 
 
 class ContractSigned(EntryBase, frozen=True, kw_only=True):

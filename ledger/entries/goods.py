@@ -65,6 +65,8 @@ class Purchased(EntryBase, frozen=True, kw_only=True):
     """
 
     title: ClassVar = ("Mua hàng, nhập kho", "Purchased")
+    # The order that paid for it was approved; the goods are those of the same allocation.
+    asks_approval: ClassVar = False
     day_field: ClassVar = "purchased_on"
 
     allocation: Code
@@ -190,6 +192,8 @@ class GoodsReturned(EntryBase, frozen=True, kw_only=True):
     """
 
     title: ClassVar = ("Nhập lại kho", "Goods returned")
+    # Goods came back to the allocation that they left; to hand them out again takes a new issue.
+    asks_approval: ClassVar = False
     day_field: ClassVar = "returned_on"
 
     allocation: Code

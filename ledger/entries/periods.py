@@ -72,6 +72,8 @@ class PeriodClosed(EntryBase, frozen=True, kw_only=True):
     """
 
     title: ClassVar = ("Khóa sổ kỳ", "Period closed")
+    # Bound to the book right before it: it cannot wait for an approval.
+    asks_approval: ClassVar = False
     day_field: ClassVar = "closed_on"
 
     bound: Bound
@@ -136,24 +138,33 @@ class YearOpened(EntryBase, frozen=True, kw_only=True):
     """The books of a year are opened with the balances of the year before, whose December is closed."""
 
     title: ClassVar = ("Mở sổ đầu năm", "Year opened")
+    # Bound to the book right before it: it cannot wait for an approval.
+    asks_approval: ClassVar = False
     day_field: ClassVar = "opened_on"
 
     bound: Bound
     closing: Index
-    """Index of the record that closed December; for the first year of the book, of record 0."""
+    """Index of the record that closed December; for the first year, no month before it being closed, of record 0."""
     closing_leaf: Sha256
     opened_on: date
     year: Annotated[int, msgspec.Meta(ge=1990, le=9999)]
 
     def reads(self) -> tuple[Key, ...]:
-        return (Key("year", str(self.year)),)
+        keys = (Key("year", str(self.year)), Key("year", str(self.year - 1)))
+        return (*keys, CLOSED_TO, Key("closing", f"{self.year - 1:04d}-12"))
 
     def changes(self, view: View) -> tuple[Change, ...]:
         check_bound(view, self.bound)
         closing = check_leaf(view, self.closing, self.closing_leaf, field="closing").entry
         before = isinstance(closing, PeriodClosed) and closing.month == f"{self.year - 1:04d}-12"
-        if self.closing != 0 and not before:
+        closed = view.register(*CLOSED_TO)
+        first = closed is None or closed["first"] >= f"{self.year:04d}-01"
+        first = first and view.register("year", str(self.year - 1)) is None
+        if not before and (self.closing != 0 or not first):
             raise Rejected(Reason.NOT_IN_ORDER, "not the closing of December", field="closing", index=self.closing)
+        row = view.register("closing", f"{self.year - 1:04d}-12")
+        if before and row != {"index": self.closing, "reopened": False}:
+            raise Rejected(Reason.NOT_IN_ORDER, "December was opened again", field="closing", index=self.closing)
         if view.register("year", str(self.year)) is not None:
             raise Rejected(Reason.ALREADY_EXISTS, field="year", year=self.year)
         if self.opened_on.year != self.year:
@@ -238,7 +249,8 @@ class _CashDifference(EntryBase, frozen=True, kw_only=True):
         return self._booked(view, -self.amount.minor)
 
     def redone(self, view: View) -> tuple[Change, ...]:
-        return self._booked(view, self.amount.minor)
+        # A later count has found the difference again, or another entry has booked it.
+        return self.changes(view)
 
     def _booked(self, view: View, minor: int) -> tuple[Change, ...]:
         row = needed(view, "counted", self.place, Reason.NO_SUCH_RECORD, field="count")
@@ -278,6 +290,8 @@ class HandedOver(EntryBase, frozen=True, kw_only=True):
     """An office passed from one person to another (bàn giao), with the book as it stood."""
 
     title: ClassVar = ("Bàn giao", "Handed over")
+    # Bound to the book right before it: it cannot wait for an approval.
+    asks_approval: ClassVar = False
     day_field: ClassVar = "handed_on"
 
     bound: Bound
@@ -308,6 +322,8 @@ class BookMerged(EntryBase, frozen=True, kw_only=True):
     """
 
     title: ClassVar = ("Sáp nhập sổ", "Book merged into this one")
+    # Bound to the book right before it: it cannot wait for an approval.
+    asks_approval: ClassVar = False
     day_field: ClassVar = "merged_on"
 
     bound: Bound

@@ -440,6 +440,11 @@ class GiftRefunded(MoneyFact, frozen=True, kw_only=True):
         row = view.register("refunded", str(self.gift)) or {}
         # What went to another purpose with the donor's consent is reversed there first.
         taken = refunded(view, self.gift, self.part) + (row.get("varied", 0) if self.part is None else 0)
+        # Of a sheet as a whole a purpose was varied: the envelopes that are left bear that.
+        if self.part is not None and "varied" in row:
+            whole = getattr(view.earlier(self.gift).entry, "amount", None)
+            if isinstance(whole, Amount) and row["minor"] + row["varied"] + self.amount.minor > whole.minor:
+                raise Rejected(Reason.PARTS_DIFFER, "more than is left of the sheet", field="amount")
         if taken + self.amount.minor > given:
             raise Rejected(Reason.PARTS_DIFFER, "more than is left of the gift", field="amount")
         return self._refunded(view, 1)

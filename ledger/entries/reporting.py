@@ -30,6 +30,8 @@ class ReportIssued(EntryBase, frozen=True, kw_only=True):
     """
 
     title: ClassVar = ("Phát hành báo cáo", "Report issued")
+    # Bound to the book right before it: it cannot wait for an approval.
+    asks_approval: ClassVar = False
     day_field: ClassVar = "issued_on"
 
     bound: Bound

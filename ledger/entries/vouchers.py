@@ -12,12 +12,16 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 
 from ledger.accounts import AccountView, Code, Posting, root, view_of
+from ledger.days import check_day
 from ledger.entries.base import EntryBase, Index, Sha256, Title, View, Voucher, check_leaf, needed
+from ledger.entries.periods import is_closed
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Change, Key
 
 VOUCHERS = Key("policy", "vouchers")
 """The register row of the series in force: which series each move takes."""
+SERIES = "voucher-series"
+"""The register of every series there was: who gives its numbers, for ever, so that none is given twice."""
 Move = Literal["cash_in", "cash_out", "bank_in", "bank_out", "stock_in", "stock_out", "other"]
 _MOVES: tuple[tuple[str, bool, Move], ...] = (
     ("cash", False, "cash_out"),
@@ -54,7 +58,7 @@ class VouchersSet(EntryBase, frozen=True, kw_only=True):
     set_on: date
 
     def reads(self) -> tuple[Key, ...]:
-        return (VOUCHERS,)
+        return (VOUCHERS, *(Key(SERIES, one.series.casefold()) for one in self.series))
 
     def changes(self, view: View) -> tuple[Change, ...]:
         codes = [one.series for one in self.series]
@@ -63,9 +67,18 @@ class VouchersSet(EntryBase, frozen=True, kw_only=True):
             raise Rejected(Reason.MALFORMED, "a series or a move is named twice", field="series")
         if any(one.typed and one.moves for one in self.series):
             raise Rejected(Reason.MALFORMED, "a typed number is not given by the book", field="series")
+        known = []
+        for one in self.series:
+            value = {"series": one.series, "typed": one.typed}
+            before = view.register(SERIES, one.series.casefold())
+            if before is not None and before != value:
+                raise Rejected(
+                    Reason.MALFORMED, "its numbers were given the other way", field="series", code=one.series
+                )
+            known.append(Change(SERIES, one.series.casefold(), value))
         rows = {one.series: msgspec.to_builtins(one) for one in self.series}
         taken = {move: one.series for one in self.series for move in one.moves}
-        return (Change(*VOUCHERS, {"index": view.index, "moves": taken, "series": rows}),)
+        return (Change(*VOUCHERS, {"index": view.index, "moves": taken, "series": rows}), *known)
 
 
 class VoucherSpoilt(EntryBase, frozen=True, kw_only=True):
@@ -98,6 +111,8 @@ class VoucherPrinted(EntryBase, frozen=True, kw_only=True):
     """A voucher went to paper. The second print and every later one says that it is a reprint."""
 
     title: ClassVar = ("In chứng từ", "Voucher printed")
+    # It came out of the printer.
+    asks_approval: ClassVar = False
     day_field: ClassVar = "printed_on"
 
     form: Code
@@ -190,8 +205,12 @@ def take_number(view: View, entry: EntryBase) -> tuple[Change, ...]:
     typed = _series(view, voucher.series)["typed"]
     if typed and view.register("voucher", key) is not None:
         raise Rejected(Reason.NUMBER_TAKEN, field="voucher.number", number=key)
-    if voucher.voucher_on > view.today:
-        raise Rejected(Reason.DAY_IN_FUTURE, field="voucher.voucher_on", day=voucher.voucher_on)
+    check_day(voucher.voucher_on, today=view.today, field="voucher.voucher_on")
+    if voucher.bank_on is not None:
+        check_day(voucher.bank_on, today=view.today, field="voucher.bank_on")
+    # The book gives no number of a month that is closed; what was printed before then may come late.
+    if not typed and is_closed(view, voucher.voucher_on):
+        raise Rejected(Reason.PERIOD_CLOSED, field="voucher.voucher_on", day=voucher.voucher_on)
     taken = Change("voucher", key, {"index": view.index})
     if typed:
         return (taken, _typed(view, year, voucher.number or 0))

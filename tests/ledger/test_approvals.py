@@ -3,14 +3,18 @@
 Without these one person could pay a fund out alone.
 """
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from audit.findings import FindingKind
 from ledger.approving import approve, decline
+from ledger.closing import record_bound
+from ledger.entries.union import KINDS
 from ledger.refusals import Reason, Rejected
 from tests.audits import check_book
+from tests.ledger.saying import reversal, reverse
 from tests.worlds import MINH_TAN, SHA, TODAY, World, vnd
 
 DAY = TODAY.isoformat()
@@ -174,6 +178,176 @@ def test_a_role_given_by_the_proposer_does_not_count(funded: World) -> None:
 def test_the_rules_of_approval_are_approved_too(funded: World) -> None:
     assert refusal(lambda: policy(funded)) is Reason.NEEDS_APPROVAL
     check_book(funded)
+
+
+def test_a_policy_about_everything_locks_nobody_out(world: World) -> None:
+    """Asking, approving and what is bound to the moment are not themselves asked about."""
+    world.gift(10_000_000)
+    every = {"approvals": 1, "approvers": [], "kinds": []}
+    policy(world, every)
+    assert refusal(lambda: world.say(**allocated())) is Reason.NEEDS_APPROVAL
+    index = propose(world, allocated())
+    assert approve(world.open, index, "chu-tk").entry is not None
+    decline(world.open, propose(world, allocated("A2")), "trùng", "chu-tk")
+    issued = {
+        "kind": "report_issued",
+        "from_on": DAY,
+        "issued_on": DAY,
+        "names": False,
+        "options": [],
+        "report": "use",
+        "sha256": SHA,
+        "size": 1,
+        "to_on": DAY,
+    }
+    record_bound(world.open, issued, "ke-toan")
+    world.clock.moment -= timedelta(hours=1)
+    world.gift(1)
+    world.clock.moment += timedelta(hours=2)
+    back = {"kind": "four_eyes_set", "rules": [], "decision_sha256": SHA, "set_on": DAY}
+    assert approve(world.open, propose(world, back), "chu-tk").entry is not None
+    world.say(**allocated("A3"))
+    check_book(world)
+
+
+def test_what_was_approved_already_is_not_asked_again(funded: World) -> None:
+    """The payment of an approved order, what comes back of it, money that arrives."""
+    approve(funded.open, propose(funded, allocated()), "chu-tk")
+    order = {
+        "kind": "payment_ordered",
+        "allocation": "A1",
+        "amount": vnd(2_000_000),
+        "order": "L1",
+        "ordered_on": DAY,
+        "payee": {"holder": "xa-1", "payee_kind": "commune"},
+        "place": "bank:VCB",
+    }
+    assert refusal(lambda: funded.say(**order)) is Reason.NEEDS_APPROVAL
+    approve(funded.open, propose(funded, order), "chu-tk")
+    paid = {"amount": vnd(2_000_000), "holder": "xa-1", "order": "L1", "parts": [], "place": "bank:VCB"}
+    funded.say("money_advanced", **paid, paid_on=DAY)
+    # What would let the same order be paid once more is asked about.
+    assert refusal(lambda: funded.say("payment_bounced", **paid, bounced_on=DAY)) is Reason.NEEDS_APPROVAL
+    funded.say("money_returned", **paid, allocation="A1", returned_on=DAY)
+    sent = {"kind": "transfer_sent", "amount": vnd(3_000_000), "parts": [], "place": "bank:VCB", "transfer": "T1"}
+    assert refusal(lambda: funded.say(**sent, sent_on=DAY)) is Reason.NEEDS_APPROVAL
+    approve(funded.open, propose(funded, {**sent, "sent_on": DAY}), "chu-tk")
+    arrived = {"amount": vnd(3_000_000), "parts": [], "place": "bank:AGR", "transfer": "T1"}
+    funded.say("transfer_arrived", **arrived, arrived_on=DAY)
+    funded.gift(2_000_000, place="cash:TM")
+    funded.say("cash_paid_in", amount=vnd(2_000_000), cash="cash:TM", paid_in_on=DAY, parts=[], place="bank:VCB")
+    assert not any(KINDS[kind].asks_approval for kind in ("purchased", "goods_returned"))
+    check_book(funded)
+
+
+def test_a_rule_that_can_never_ask_is_refused(world: World) -> None:
+    """A slip of the pen in a rule would leave a door open that everybody thinks is shut."""
+    for kind in ("payment_order", "gift_received", "money_advanced"):
+        rule = {"approvals": 1, "approvers": [], "kinds": [kind]}
+        assert refusal(lambda rule=rule: policy(world, rule)) is Reason.MALFORMED
+    policy(world, {**ABOVE, "kinds": ["contract_signed"]})
+    world.gift(5_000_000)
+    world.say(**allocated(minor=3_000_000))
+    contract = {
+        "kind": "contract_signed",
+        "advance_minor": 0,
+        "allocation": "A1",
+        "amount": vnd(1_000_001),
+        "contract": "H1",
+        "contract_kind": "goods",
+        "contract_sha256": SHA,
+        "quotations": [],
+        "signed_on": DAY,
+        "stages": [{"minor": 1_000_001, "stage": 1}],
+        "supplier": "cty-a",
+    }
+    assert refusal(lambda: world.say(**contract)) is Reason.NEEDS_APPROVAL
+    approve(world.open, propose(world, contract), "chu-tk")
+    # Another spelling of the supplier is the same supplier.
+    order = {"allocation": "A1", "amount": vnd(10), "order": "L1", "ordered_on": DAY, "place": "bank:VCB"}
+    payee = {"holder": "CTY-A", "payee_kind": "supplier"}
+    assert refusal(lambda: world.say("payment_ordered", **order, payee=payee)) is Reason.NO_SUCH_CONTRACT
+    check_book(world)
+
+
+def test_the_rules_change_only_as_all_of_them_ask(world: World) -> None:
+    """Two who are no approvers could otherwise write a policy that suits them."""
+    policy(world, {**ABOVE, "approvers": ["chu-tk"]}, {**ABOVE, "approvals": 2, "kinds": ["grant_sent"]})
+    index = propose(world, {"kind": "four_eyes_set", "rules": [], "decision_sha256": SHA, "set_on": DAY})
+    assert approve(world.open, index, "thu-kho").entry is None
+    assert approve(world.open, index, "chu-tk").entry is not None
+    check_book(world)
+
+
+def test_nobody_makes_or_unmakes_approvers_alone(funded: World) -> None:
+    """A storekeeper who names himself, or an accountant who dismisses the chairman, would decide with one more."""
+    grant = {"kind": "role_granted", "granted_on": DAY, "role": "approver"}
+    funded.open.requests.submit([{"entry": {**grant, "actor": "chu-tk"}}], "admin")
+    mine = {**grant, "actor": "thu-kho"}
+    alone = [{"entry": mine}]
+    assert refusal(lambda: funded.open.requests.submit(alone, "thu-kho")) is Reason.NEEDS_APPROVAL
+    withdrawn = {"kind": "role_withdrawn", "actor": "chu-tk", "role": "approver", "withdrawn_on": DAY}
+    assert refusal(lambda: funded.say(**withdrawn)) is Reason.NEEDS_APPROVAL
+    assert approve(funded.open, propose(funded, mine), "chu-tk").entry is not None
+    funded.say("role_granted", actor="thu-quy", granted_on=DAY, role="cashier")
+    check_book(funded)
+
+
+def test_a_reversal_needs_what_the_entry_needed(world: World) -> None:
+    """A rule about one kind is also about undoing it."""
+    world.gift(5_000_000)
+    policy(world, {"approvals": 1, "approvers": [], "kinds": ["allocated"]})
+    done = approve(world.open, propose(world, allocated()), "chu-tk")
+    assert done.entry is not None
+    assert refusal(lambda: reverse(world, done.entry.index)) is Reason.NEEDS_APPROVAL
+    approve(world.open, propose(world, reversal(world, done.entry.index)), "chu-tk")
+    assert world.balance("allocated:A1") == 0
+    reverse(world, world.gift(7).index)
+    check_book(world)
+
+
+def test_a_proposal_keeps_the_secrets_that_its_entry_must_keep(world: World) -> None:
+    """It stands in the log for ever, whether it is approved or not."""
+    draft = {
+        "kind": "need_surveyed",
+        "items": [],
+        "need": "N1",
+        "programme": "HP256",
+        "scope": {"activity": "SUA", "commune": MINH_TAN, "heads": 2},
+        "survey": "2026",
+        "surveyed_on": DAY,
+        "wanted": vnd(5),
+    }
+    assert refusal(lambda: propose(world, draft)) is Reason.SMALL_GROUP_OPEN
+    check_book(world)
+
+
+def test_a_fact_carries_out_no_proposal(world: World) -> None:
+    """It would look approved."""
+    assert refusal(lambda: world.gift(proposal="ab" * 32)) is Reason.MALFORMED
+    check_book(world)
+
+
+def test_small_change_hides_no_split(funded: World) -> None:
+    """Many tiny decisions between two large ones do not push the first out of sight."""
+    funded.say(**allocated("A0", 900_000))
+    order = {
+        "kind": "payment_ordered",
+        "allocation": "A0",
+        "ordered_on": DAY,
+        "place": "bank:VCB",
+    }
+    big = {"holder": "can-bo-1", "payee_kind": "staff"}
+    funded.say(**order, payee=big, amount=vnd(600_000), order="L-a")
+    for number in range(70):
+        funded.say(**order, payee=big, amount=vnd(1), order=f"L{number}")
+    check_book(funded)
+    approve(funded.open, propose(funded, allocated("B1", 2_000_000)), "chu-tk")
+    spelt = {"holder": "Can-Bo-1", "payee_kind": "staff"}
+    funded.say(**{**order, "allocation": "B1"}, payee=spelt, amount=vnd(600_000), order="L-b")
+    check_book(funded, allow={FindingKind.SPLIT_UNDER_THRESHOLD})
+    report = check_book(funded, allow={FindingKind.SPLIT_UNDER_THRESHOLD})
+    assert [f.kind for f in report.findings] == [FindingKind.SPLIT_UNDER_THRESHOLD]
 
 
 def test_a_payment_cut_small_shows(funded: World) -> None:

@@ -289,6 +289,17 @@ def test_one_envelope_and_one_gift_of_a_batch_go_back(world: World) -> None:
     refused(R.NOT_A_GIFT, lambda: say(world, "gift_refunded", gift=world.gift().index, part=0), "gift")
 
 
+def test_a_sheet_whose_purpose_was_varied_does_not_go_back_too(world: World) -> None:
+    """The money went where its donors agreed; what would go back to them now is others' money."""
+    sheet = say(world, "cash_sheet_received").index
+    world.gift(500_000, fund="chung", place="cash:TM")
+    say(world, "fund_opened", fund="khac", name="Nguồn khác")
+    vary(world, 120_000, fund="chung", to_fund="khac", gift=sheet)
+    back = {"place": "cash:TM", "fund": "chung", "gift": sheet, "part": 0}
+    refused(R.PARTS_DIFFER, lambda: say(world, "gift_refunded", **back, amount=vnd(30_001)), "amount")
+    say(world, "gift_refunded", **back, amount=vnd(30_000))
+
+
 def test_credits_move_nothing_and_add_to_nothing(world: World) -> None:
     """Who collected is thanked; the money is counted once. The newest list holds."""
     gift = world.gift(100_000).index

@@ -11,11 +11,12 @@ import pytest
 from audit.findings import FindingKind
 from ledger.approving import approve
 from ledger.closing import close, closing_list, record_bound
-from ledger.record import decode
+from ledger.record import decode, leaf_of
 from ledger.refusals import Reason, Rejected
 from ledger.store import read
 from ledger.store.engine import reading
 from tests.audits import check_book
+from tests.ledger.saying import reversal
 from tests.worlds import SHA, TODAY, World, vnd
 
 DAY = TODAY.isoformat()
@@ -27,11 +28,15 @@ SERIES: list[dict[str, Any]] = [
 ]
 
 
-def entry_of(world: World, index: int) -> Any:
+def body_at(world: World, index: int) -> bytes:
     with reading(world.open.engine) as db:
         body = read.body(db, world.open.code, index)
     assert body is not None
-    return decode(body).entry
+    return body
+
+
+def entry_of(world: World, index: int) -> Any:
+    return decode(body_at(world, index)).entry
 
 
 def refusal(call: Any) -> Reason:
@@ -88,6 +93,34 @@ def test_printed_numbers_are_typed_and_the_missing_ones_listed(numbered: World) 
     assert [(f.key, f.detail) for f in report.findings] == [("BL/2026", "102, 104")]
     numbered.gift(voucher=receipt(102))
     numbered.gift(voucher=receipt(104))
+    check_book(numbered)
+
+
+def test_a_series_is_numbered_one_way_for_ever(numbered: World) -> None:
+    """Typed and then given by the book, a number would stand on two papers."""
+    numbered.gift(voucher={"series": "BL", "voucher_on": DAY, "book": "Q12", "number": 1})
+    for series, typed in (("BL", False), ("bl", True)):
+        asked = [{"kind": "bien-lai", "moves": [], "series": series, "typed": typed}]
+        assert refusal(lambda asked=asked: numbered.say("vouchers_set", series=asked, set_on=DAY)) is Reason.MALFORMED
+    check_book(numbered)
+
+
+def test_a_number_is_of_a_day_that_can_be(numbered: World) -> None:
+    """Neither tomorrow nor before any fund; and the book gives no number of a month that is closed."""
+    go_to(numbered, 2026, 10, 2)
+    close(numbered.open, closing_list(numbered.open, "2026-09"), "ke-toan")
+    for day, reason in (
+        ("2026-10-03", Reason.DAY_IN_FUTURE),
+        ("0001-01-01", Reason.MALFORMED),
+        ("2026-09-30", Reason.PERIOD_CLOSED),
+    ):
+        voucher = {"series": "PT", "voucher_on": day}
+        said = {"place": "cash:TM", "received_on": "2026-10-02", "voucher": voucher}
+        assert refusal(lambda said=said: numbered.gift(**said)) is reason
+    bank = {"series": "BC", "voucher_on": "2026-10-02", "bank_on": "2026-10-03"}
+    assert refusal(lambda: numbered.gift(voucher=bank)) is Reason.DAY_IN_FUTURE
+    # A receipt that was printed and written then may come late.
+    numbered.gift(voucher={"series": "BL", "voucher_on": "2026-09-30", "number": 1})
     check_book(numbered)
 
 
@@ -192,6 +225,26 @@ def test_a_difference_of_the_cash_box_is_booked_by_two(world: World) -> None:
     check_book(world)
 
 
+def test_a_surplus_is_booked_once(world: World) -> None:
+    """Taken back, counted anew and booked again, the first booking does not come back beside the second."""
+    world.gift(500_000, place="cash:TM", fund="chung")
+
+    def decided(draft: dict[str, Any]) -> int:
+        done = approve(world.open, world.say("proposed", draft=draft, proposed_on=DAY).index, "chu-tk").entry
+        assert done is not None
+        return done.index
+
+    found = {"kind": "cash_found", "amount": vnd(20_000), "found_on": DAY, "fund": "chung", "place": "cash:TM"}
+    found["minutes_sha256"] = SHA
+    first = decided({**found, "count": counted(world, 520_000, DAY)})
+    undone = decided(reversal(world, first))
+    decided({**found, "count": counted(world, 520_000, DAY)})
+    again = reversal(world, undone)
+    assert refusal(lambda: decided(again)) is Reason.NOT_THE_RECORD
+    assert world.balance("cash:TM") == 520_000
+    check_book(world, allow={FindingKind.PROPOSAL_OPEN})
+
+
 def test_an_office_is_handed_over_and_a_year_opened_with_the_book_as_it_stands(world: World) -> None:
     record_bound(
         world.open,
@@ -215,6 +268,16 @@ def test_an_office_is_handed_over_and_a_year_opened_with_the_book_as_it_stands(w
         "opened_on": "2027-01-04",
         "year": 2027,
     }
+    # The books begin once; afterwards a year begins with the December before it, as long as that is closed.
+    anew = {**year, "closing": 0, "closing_leaf": leaf_of(body_at(world, 0)).hex()}
+    assert refusal(lambda: record_bound(world.open, anew, "ke-toan")) is Reason.NOT_IN_ORDER
+    reopened = {"kind": "period_reopened", "minutes_sha256": SHA, "month": "2026-12", "why": "sót"}
+    draft = {**reopened, "reopened_on": "2027-01-04"}
+    proposed = world.say("proposed", draft=draft, proposed_on="2027-01-04")
+    approve(world.open, proposed.index, "chu-tk")
+    assert refusal(lambda: record_bound(world.open, year, "ke-toan")) is Reason.NOT_IN_ORDER
+    closed = close(world.open, closing_list(world.open, "2026-12"), "ke-toan")
+    year |= {"closing": closed.index, "closing_leaf": closed.leaf_hash.hex()}
     record_bound(world.open, year, "ke-toan")
     assert refusal(lambda: record_bound(world.open, year, "ke-toan")) is Reason.ALREADY_EXISTS
     merged = {

@@ -57,8 +57,10 @@ def test_r08_what_donors_ask_is_respected(walk: Walk) -> None:
     varied = {"fund": "minh-tan", "to_fund": "chung", "consent_sha256": SHA, "varied_on": walk.today, "gift": gift}
     assert walk.refused("restriction_varied", **varied, amount=vnd(500_000)) == "NEEDS_APPROVAL"
     draft = {"kind": "restriction_varied", **varied, "to_fund": "hoc-bong", "amount": vnd(1_000_001)}
+    assert walk.refused("proposed", draft=draft, proposed_on=walk.today) == "PARTS_DIFFER"
+    draft["amount"] = vnd(900_000)
     proposed = walk.say("proposed", draft=draft, proposed_on=walk.today)
-    assert walk.fails("approve", str(proposed.index), "--as", "chu-tk")["reason"] == "PARTS_DIFFER"
+    assert walk.fails("approve", str(proposed.index), "--as", "chu-tk")["reason"] == "WOULD_BE_OVERDRAWN"
     declined = {"proposed": proposed.index, "proposed_leaf": proposed.leaf_hash.hex(), "why": "Quá số còn lại"}
     walk.say("declined", by="chu-tk", declined_on=walk.today, **declined)
     walk.two("restriction_varied", **{**varied, "to_fund": "hoc-bong", "amount": vnd(500_000)})

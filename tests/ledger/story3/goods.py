@@ -97,7 +97,11 @@ def say(world: World, kind: str, **changed: Any) -> Recorded:
 
 def two(world: World, kind: str, **changed: Any) -> Recorded:
     """Two persons decide it: ke-toan proposes, chu-tk approves."""
-    draft = asked(kind, **changed)
+    return decided(world, asked(kind, **changed))
+
+
+def decided(world: World, draft: dict[str, Any]) -> Recorded:
+    """The same of any entry."""
     proposal = world.say("proposed", draft=draft, proposed_on=DAY)
     leaf = proposal.leaf_hash.hex()
     approval = {"kind": "approved", "approved_on": DAY, "proposed": proposal.index, "proposed_leaf": leaf}
