@@ -29,7 +29,7 @@ from ledger.log.merkle import ProofFailed, prove_inclusion
 from ledger.log.note import NoteRejected, VerifierKey, encode_base64, split_note
 from ledger.log.proof import make_proof
 from ledger.log.qr import write_qr
-from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare
+from ledger.record import BareRecord, Record, decode_any
 from ledger.refusals import Reason, Rejected
 from ledger.rotation import signer_of
 from ledger.store import read
@@ -61,7 +61,7 @@ def make_bundle(
         fold = Fold()
         for row in read.record_rows(db, opened.code, 0, signed.size):
             fold.apply(bytes(row.body))
-        openings = _openings(db, opened, _read(body), part) if name else {}
+        openings = _openings(db, opened, decode_any(body), part) if name else {}
         tree = read.tree_reader(db, opened.code)
         try:
             data = fold.bundle(
@@ -93,7 +93,7 @@ class Fold:
 
     def apply(self, body: bytes) -> None:
         """The next record's bytes."""
-        record = _read(body)
+        record = decode_any(body)
         entry = record.entry if isinstance(record, Record) else None
         self.tracing.apply(record.index, entry, record.postings)
         for source, destination in ways(record.index, record.postings):
@@ -122,7 +122,7 @@ class Fold:
         `body` and `path` give a record's bytes and its inclusion proof. Raises Rejected(NO_SUCH_RECORD, NOT_A_GIFT or
         TOO_LARGE).
         """
-        record = _read(body(gift))
+        record = decode_any(body(gift))
         traced = answer(self.tracing, record, part=part)
         given = record.entry if isinstance(record, Record) else None
         fund = given.fund if isinstance(given, GoodsGivenDirectly) else traced.fund
@@ -240,7 +240,7 @@ def _uses(traced: Trace, body: Callable[[int], bytes]) -> list[tuple[dict[str, A
     unit = traced.uses[0].unit if traced.uses else ""
     told: list[tuple[dict[str, Any], tuple[str, ...]]] = []
     for index, (minor, goods) in sorted(by_index.items()):
-        postings = _read(body(index)).postings
+        postings = decode_any(body(index)).postings
         if not goods and not sinks(postings, [unit]):
             # Less than one whole piece of goods: the units are named all the same, since the record has no money.
             goods = dict.fromkeys(sorted({p.amount.unit for p in postings if sinks([p], [p.amount.unit])}), 0)
@@ -252,15 +252,6 @@ def _uses(traced: Trace, body: Callable[[int], bytes]) -> list[tuple[dict[str, A
 
 def _added(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
     return {unit: one.get(unit, 0) + other.get(unit, 0) for unit in sorted({*one, *other})}
-
-
-def _read(body: bytes) -> Record | BareRecord:
-    try:
-        return decode(body)
-    except RecordMalformed as error:
-        if error.reason != "UNKNOWN_KIND":
-            raise
-        return decode_bare(body)
 
 
 def _checkpoint(db: Connection, opened: AnyOpenBook, index: int, size: int | None) -> tuple[str, VerifierKey]:

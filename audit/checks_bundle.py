@@ -40,7 +40,7 @@ from ledger.log.policy import NONE, Judged, Policy
 from ledger.log.proof import MAX_HASHES
 from ledger.log.qr import read_qr
 from ledger.money import Amount, Unit
-from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare, leaf_of
+from ledger.record import BareRecord, Record, RecordMalformed, decode_any, leaf_of
 from ledger.tracing import Held
 
 FORMAT = "sovang-bundle/1"
@@ -334,12 +334,7 @@ def sinks(postings: Iterable[Posting], units: Iterable[str]) -> list[Posting]:
 
 def _record(body: bytes) -> AnyRecord:
     try:
-        try:
-            return decode(body)
-        except RecordMalformed as error:
-            if error.reason != "UNKNOWN_KIND":
-                raise
-            return decode_bare(body)
+        return decode_any(body)
     except RecordMalformed as error:
         raise BundleFalse("RECORD_MALFORMED", str(error)) from error
 

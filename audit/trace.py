@@ -19,7 +19,7 @@ from ledger.accounts import code, root
 from ledger.entries.base import EntryBase
 from ledger.folding import records
 from ledger.money import Amount
-from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare
+from ledger.record import BareRecord, Record, decode_any
 from ledger.refusals import Reason, Rejected
 from ledger.store import read
 from ledger.store.folded import KeptLots, folded
@@ -69,7 +69,7 @@ def trace(bodies: Iterable[bytes], index: int, at: int | None = None, part: int 
     tracing = Tracing()
     asked: Record | BareRecord | None = None
     for body in islice(bodies, None if at is None else max(at, 0)):
-        record = _record(body)
+        record = decode_any(body)
         tracing.apply(record.index, _entry(record), record.postings)
         if record.index == index:
             asked = record
@@ -89,7 +89,7 @@ def trace_stored(db: Connection, book: str, index: int, at: int | None = None, p
     if body is None:
         raise Rejected(Reason.NO_SUCH_RECORD, index=index)
     try:
-        return answer(stored_tracing(db, book, size), _record(body), part=part)
+        return answer(stored_tracing(db, book, size), decode_any(body), part=part)
     except (LookupError, ValueError, AssertionError) as error:
         raise QueryFailed(f"the lots that are kept do not fit together: {error!r}") from error
 
@@ -147,12 +147,3 @@ def answer(tracing: Tracing, asked: Record | BareRecord, *, part: int | None = N
 
 def _entry(record: Record | BareRecord) -> EntryBase | None:
     return record.entry if isinstance(record, Record) else None
-
-
-def _record(body: bytes) -> Record | BareRecord:
-    try:
-        return decode(body)
-    except RecordMalformed as error:
-        if error.reason != "UNKNOWN_KIND":
-            raise
-        return decode_bare(body)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare
+from ledger.record import BareRecord, Record, decode_any
 from ledger.store import read
 from ledger.store.append import lock_head
 from ledger.store.engine import reading, writing
@@ -69,10 +69,4 @@ def _fold_on(db: Connection, book: str, done: Folded, end: int) -> None:
 def records(rows: Iterable[Any]) -> Iterator[tuple[Any, Record | BareRecord]]:
     """Each row with its record; of a kind not known here only the frame. Raises RecordMalformed."""
     for row in rows:
-        body = bytes(row.body)
-        try:
-            yield row, decode(body)
-        except RecordMalformed as error:
-            if error.reason != "UNKNOWN_KIND":
-                raise
-            yield row, decode_bare(body)
+        yield row, decode_any(bytes(row.body))

@@ -121,6 +121,16 @@ def decode_bare(body: bytes) -> BareRecord:
     return record
 
 
+def decode_any(body: bytes) -> Record | BareRecord:
+    """The record of canonical bytes, of a kind not known here only its frame and postings; raises RecordMalformed."""
+    try:
+        return decode(body)
+    except RecordMalformed as error:
+        if error.reason != "UNKNOWN_KIND":
+            raise
+        return decode_bare(body)
+
+
 def _why(body: bytes) -> Literal["MALFORMED", "UNKNOWN_KIND"]:
     try:
         return "MALFORMED" if _peek.decode(body).entry.kind in KINDS else "UNKNOWN_KIND"

@@ -20,7 +20,7 @@ from ledger.days import day_of
 from ledger.entries.base import EntryBase
 from ledger.entries.book import BookOpened
 from ledger.entries.control import Reversed
-from ledger.record import BareRecord, Record, RecordMalformed, decode, decode_bare, leaf_of
+from ledger.record import Record, decode, decode_any, leaf_of
 from ledger.refusals import Reason, Rejected
 from ledger.registers import decode_value
 from ledger.replay import State, fold_only, step
@@ -117,16 +117,6 @@ class _Records(Sequence[Told]):
         booked_on = getattr(entry, "booked_on", None) or day
         leaf = leaf_of(body).hex()
         return Told(record.index, record.at, day, booked_on, record.by, entry, record.postings, leaf)
-
-
-def decode_any(body: bytes) -> Record | BareRecord:
-    """The record of stored bytes, also of a kind that this version does not know. Raises RecordMalformed."""
-    try:
-        return decode(body)
-    except RecordMalformed as error:
-        if error.reason != "UNKNOWN_KIND":
-            raise
-        return decode_bare(body)
 
 
 class Source:
