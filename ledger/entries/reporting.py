@@ -10,6 +10,8 @@ from ledger.entries.base import Bound, EntryBase, Index, Sha256, Title, View, ch
 from ledger.refusals import Reason, Rejected
 from ledger.registers import Change, Key
 
+COUNTED = Key("report-children", "counted")
+"""The register row of the counts of children that stand open, each with its period."""
 ISSUED = "issued-report"
 """The register of reports handed out: index of `report_issued` → kind, hash, size."""
 
@@ -44,15 +46,16 @@ class ReportIssued(EntryBase, frozen=True, kw_only=True):
     report: Code
     """Which report (`sovang report list`)."""
     sha256: Sha256
-    """Of the report's canonical JSON."""
+    """Of the report's canonical JSON; with `names` keyed by the vault: few names could be guessed from a plain one."""
     size: Index
     """How many records the report is of: all that stand before this one, or fewer for an earlier state of the book."""
     to_on: date
     distinct_children: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] | None = None
-    """How many different children were helped in the period; only k or more may stand open."""
+    """How many different children were helped in the period; only k or more may stand open, and no two counts of
+    periods that overlap may differ by fewer than k."""
 
     def reads(self) -> tuple[Key, ...]:
-        return (Key("book", "opened"),)
+        return (Key("book", "opened"), COUNTED)
 
     def changes(self, view: View) -> tuple[Change, ...]:
         check_bound(view, self.bound)
@@ -66,4 +69,15 @@ class ReportIssued(EntryBase, frozen=True, kw_only=True):
                 Reason.SMALL_GROUP_OPEN, "fewer children than may stand open", field="distinct_children", k=k
             )
         value = {"report": self.report, "sha256": self.sha256, "size": self.size}
-        return (Change(ISSUED, str(view.index), value),)
+        issued = Change(ISSUED, str(view.index), value)
+        return (issued,) if self.distinct_children is None else (issued, self._counted(view, self.distinct_children, k))
+
+    def _counted(self, view: View, children: int, k: int) -> Change:
+        row = view.register(*COUNTED) or {"counts": []}
+        mine = [self.from_on.isoformat(), self.to_on.isoformat(), children]
+        for from_on, to_on, counted in row["counts"]:
+            overlaps = from_on <= mine[1] and mine[0] <= to_on
+            if overlaps and 0 < abs(counted - children) < k:
+                told = "with an earlier report it would tell of fewer children than may stand open"
+                raise Rejected(Reason.SMALL_GROUP_OPEN, told, field="distinct_children", k=k)
+        return Change(*COUNTED, {"counts": [*row["counts"], mine][-500:]})

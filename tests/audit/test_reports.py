@@ -633,3 +633,30 @@ def test_periodic_reports_end_where_the_plans_say(sqlite_world: World) -> None:
     assert made(sqlite_world, "periodic", due="1-12").rows
     with pytest.raises(Rejected):
         made(sqlite_world, "periodic", due="30-2")
+
+
+def test_counts_of_children_never_differ_by_few(told: World) -> None:
+    """Twenty-five helped in a year and twenty-six by another report of it: that one child would be known."""
+    said = {
+        "kind": "report_issued",
+        "report": "synthesis",
+        "issued_on": TODAY.isoformat(),
+        "names": True,
+        "options": [],
+        "sha256": SHA,
+        "size": 3,
+    }
+
+    def issue(children: int, from_on: str, to_on: str) -> None:
+        asked = {**said, "distinct_children": children, "from_on": from_on, "to_on": to_on}
+        record_bound(told.open, asked, "ke-toan")
+
+    issue(25, "2026-01-01", "2026-06-30")
+    issue(25, "2026-01-01", "2026-12-31")
+    issue(40, "2026-01-01", "2026-12-31")
+    issue(26, "2027-01-01", "2027-12-31")
+    for near in (24, 26, 34, 41, 49):
+        with pytest.raises(Rejected) as refused:
+            issue(near, "2026-06-30", "2026-07-01")
+        assert refused.value.reason is Reason.SMALL_GROUP_OPEN
+    check_book(told)
