@@ -72,6 +72,7 @@ MEANINGS = {
     "role": "the role",
     "rules": "when a decision needs approvals, and whose",
     "series": "the series of voucher numbers",
+    "voucher_on": "day on the paper",
     "activities": "what the programme does",
     "activity": "an activity of the programme, and of the allocation",
     "allocated_on": "day of the decision",
@@ -274,6 +275,9 @@ POSTINGS: dict[str, tuple[str, ...]] = {
 }
 
 
+COMMON = base.EntryBase.__struct_fields__
+
+
 @dataclass(frozen=True)
 class Field:
     """One field as its class declares it."""
@@ -308,7 +312,7 @@ def fields(cls: type) -> list[Field]:
     day = getattr(cls, "day_field", None)
     found = []
     for info in msgspec.structs.fields(cls):
-        if issubclass(cls, base.EntryBase) and info.name in base.EntryBase.__struct_fields__:
+        if cls is not base.EntryBase and issubclass(cls, base.EntryBase) and info.name in COMMON:
             continue  # told once, for every kind
         annotation, said = declared[info.name]
         optional = annotation.endswith(" | None")
@@ -328,7 +332,8 @@ def _type(annotation: str) -> str:
     listed = re.fullmatch(r"tuple\[(\w+), \.\.\.\]", annotation)
     if listed:
         return f"list of {listed[1]}"
-    return {"date": "Day", "bool": "`true` or `false`", "str": "string"}.get(annotation, annotation)
+    plain = {"date": "Day", "bool": "`true` or `false`", "str": "string", "dict[str, Any]": "object"}
+    return plain.get(annotation, annotation)
 
 
 def _range(annotation: str) -> str:
@@ -337,7 +342,7 @@ def _range(annotation: str) -> str:
         most = re.search(r"max_length=(\d+)", annotation)
         limit = f", at most {most[1]} characters" if most else ""
         return f"string `{_portable(pattern[1].encode().decode('unicode_escape'))}`{limit}"
-    low, high = re.search(r"ge=(\w+)", annotation), re.search(r"le=([\w*\- ]+)", annotation)
+    low, high = re.search(r"ge=([\w-]+)", annotation), re.search(r"le=([\w*\- ]+)", annotation)
     if low and high:
         least = str(base_value(low[1]))
         return f"integer from {least} to {base_value(high[1])}"
@@ -347,7 +352,7 @@ def _range(annotation: str) -> str:
 
 def base_value(text: str) -> int:
     """A number as a class writes it: a figure or the name of a constant."""
-    if re.fullmatch(r"[\d_]+", text.strip()):
+    if re.fullmatch(r"-?[\d_]+", text.strip()):
         return int(text)
     from ledger.entries import book
 
@@ -377,7 +382,7 @@ def _found(name: str) -> Any:
 def _structs() -> dict[str, type]:
     """Every struct that stands in an entry or record, by name."""
     found: dict[str, type] = {}
-    waiting = [one for cls in (*KINDS.values(), accounts.Posting) for one in fields(cls)]
+    waiting = [one for cls in (base.EntryBase, *KINDS.values(), accounts.Posting) for one in fields(cls)]
     found["Posting"] = accounts.Posting
     while waiting:
         one = waiting.pop()
@@ -398,6 +403,11 @@ def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]
 
 def _field_rows(cls: type) -> list[tuple[str, ...]]:
     return [(f"`{one.name}`", one.type, "needed" if one.needed else "optional", one.meaning) for one in fields(cls)]
+
+
+def common() -> str:
+    """The fields that an entry of any kind may have."""
+    return "\n".join(_table(("field", "type", "", "meaning"), _field_rows(base.EntryBase)))
 
 
 def record_fields() -> str:
@@ -437,7 +447,7 @@ def example() -> str:
 def types() -> str:
     """Every named type of the tables."""
     names: set[str] = set()
-    for cls in (*KINDS.values(), *_structs().values()):
+    for cls in (base.EntryBase, *KINDS.values(), *_structs().values()):
         names |= _names_in(fields(cls))
     names |= {"Actor", "Instant", "Reference"}
     rows = []
@@ -643,6 +653,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "example": ("format.md", example),
     "types": ("format.md", types),
     "structs": ("format.md", structs),
+    "common": ("format.md", common),
     "kinds": ("format.md", kinds),
     "findings": ("auditor.md", findings),
     "reasons": ("accountant.md", reasons),

@@ -19,7 +19,7 @@ from ledger.registers import Change, Key
 LAST_DAY = date(2999, 12, 31)
 Days = Annotated[int, msgspec.Meta(ge=1, le=3_660)]
 When = Annotated[str, msgspec.Meta(pattern=WHEN)]
-Stage = Literal["reception", "distribution"]
+CampaignStage = Literal["reception", "distribution"]
 RULE = "report-rule"
 """The register of the rules a book sets itself: code → its versions, oldest first."""
 SENT = "report-sent"
@@ -105,7 +105,7 @@ class CampaignExtended(EntryBase, frozen=True, kw_only=True):
     """Code of the campaign."""
     evidence_sha256: Sha256
     """Of the document that allows it."""
-    stage: Stage
+    stage: CampaignStage
     """`reception` (tiếp nhận) or `distribution` (phân phối)."""
     to_on: date
     why: Title
@@ -138,7 +138,7 @@ class CampaignClosed(EntryBase, frozen=True, kw_only=True):
     """Code of the campaign."""
     closed_on: date
     minutes_sha256: Sha256
-    stage: Stage
+    stage: CampaignStage
     """`reception` (tiếp nhận) or `distribution` (phân phối)."""
 
     def reads(self) -> tuple[Key, ...]:

@@ -172,7 +172,7 @@ function readPage() {
         new RegExp(`\\| \`${name}\` .*money day`).test(head)),
     })
   }
-  return { record, types, structs, kinds }
+  return { record, types, structs, kinds, common: fields(part('common')) }
 }
 
 const TABLES = readPage()
@@ -206,6 +206,7 @@ function wrong(type, value, where) {
   if (type === 'Day' || type === 'string a real day as `2026-09-05`') return typeof value === 'string' && isDay(value) ? null : no
   if (type === 'Account') return typeof value === 'string' && account(value) ? null : no
   if (TABLES.types.has(type)) return wrong(TABLES.types.get(type), value, where)
+  if (type === 'object') return value instanceof Map ? null : no
   if (type === '`1`') return value === 1 ? null : no
   if (type === '`true` or `false`') return typeof value === 'boolean' ? null : no
   const range = /^integer from (-?[0-9]+) to (-?[0-9]+)$/.exec(type)
@@ -275,7 +276,7 @@ function checkEntry(record) {
   if (!kind) return []
   const rest = new Map(entry)
   rest.delete('kind')
-  const found = wrongFields(kind.fields, rest, entry.get('kind'))
+  const found = wrongFields(new Map([...kind.fields, ...TABLES.common]), rest, entry.get('kind'))
   if (found) return [found]
   return plain(derive(kind, entry)) === plain(record.get('postings')) ? [] : ['postings do not follow from the entry']
 }

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.verifiers.making import cosigned, witness
+from tests.verifiers.making import cosigned, tile_files, witness
 from tests.verifiers.table import make_cases
 
 READER = Path(__file__).with_name("second_reader.mjs")
+GOLDEN = sorted((Path(__file__).resolve().parents[1] / "golden").glob("book-*"))
 FORMS = {"tiles", "proof", "bundle", "pdf", "fork", "qr"}
 
 
@@ -73,6 +74,19 @@ def test_it_derives_every_posting_from_the_page(told: list[dict[str, Any]]) -> N
     wrong = {line["id"] for line in lines if line["id"].startswith(("tiles/rules-postings-", "tiles/rules-entry-"))}
     assert len(wrong) >= 8
     assert {line["id"] for line in lines if line["good"] and line["findings"]} == wrong
+
+
+@pytest.mark.parametrize("book", GOLDEN, ids=lambda book: book.name)
+def test_it_reads_books_of_every_release(book: Path, tmp_path: Path) -> None:
+    """Every field, type and posting of every kind stands on the page."""
+    records = [line.encode() for line in (book / "bodies.jsonl").read_text(encoding="utf-8").splitlines()]
+    for path, data in {**tile_files(records), "checkpoint": (book / "checkpoint").read_bytes()}.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+    entries = [json.loads(record)["entry"] for record in records]
+    vkey = [entry["new_key"] for entry in entries if entry["kind"] == "key_replaced"] or [entries[0]["public_key"]]
+    code, (line,) = _run("--form", "tiles", "--vkey", vkey[-1], tmp_path)
+    assert (code, line["reason"], line["findings"]) == (0, "OK", [])
 
 
 def test_one_case_by_itself(folder: Path, table: dict[str, dict[str, Any]]) -> None:
