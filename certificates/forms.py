@@ -29,7 +29,9 @@ import msgspec
 from certificates.layout import NATION, long_day
 from certificates.ornament import Ornament, rule
 from certificates.typeset import (
+    BLACK,
     ONE_PAPER,
+    QUIET,
     Area,
     Block,
     Columns,
@@ -37,15 +39,14 @@ from certificates.typeset import (
     Flow,
     Gap,
     GlyphMissing,
+    GridRow,
     Page,
     Sheet,
     Stack,
     Style,
-    figures,
     missing_glyphs,
     rgb,
     set_text,
-    stroke,
 )
 from ledger.refusals import Reason, Rejected
 
@@ -129,7 +130,7 @@ class Filled:
 
 # ------------------------------------------------------------------------------------------- setting
 
-_BLACK, _QUIET, _RED, _SHADE = rgb("000000"), rgb("4A4A4A"), rgb("A01414"), "0.93 0.93 0.93 rg"
+_RED = rgb("A01414")
 _SIZES = {"A4": (595.28, 841.89), "A5": (595.28, 419.53)}
 _MARGIN, _FOOT = 40.0, 34.0
 _SCALES = (1, 0.94, 0.88, 0.82)
@@ -139,34 +140,9 @@ _PLACE = re.compile(r"\{([a-z_0-9]+)\}")
 
 
 def _style(
-    size: float, face: str = "regular", colour: tuple[float, float, float] = _BLACK, leading: float = 1.3
+    size: float, face: str = "regular", colour: tuple[float, float, float] = BLACK, leading: float = 1.3
 ) -> Style:
     return Style(face, size, size * 0.8, colour, leading)
-
-
-@dataclass(slots=True)
-class _GridRow:
-    """One row of a table with its rules, or its head."""
-
-    cells: Sequence[tuple[float, Block]]
-    table: Element
-    least: float
-    head: bool = False
-
-    @property
-    def height(self) -> float:
-        return max(self.least, max(block.height for _, block in self.cells) + 5)
-
-    def draw(self, sheet: Sheet, x: float, top: float, width: float) -> None:
-        height = self.height
-        if self.head:
-            sheet.artifact(f"{_SHADE} {figures(x, top - height, width, height)} re f")
-        with sheet.inside(self.table), sheet.inside(Element("TR")):
-            for wide, block in self.cells:
-                sheet.artifact(f"{stroke(_BLACK, 0.5)} {figures(x, top - height, wide, height)} re S")
-                with sheet.inside(Element("TH" if self.head else "TD")):
-                    block.draw(sheet, x + 3, top - (height - block.height) / 2, wide - 6)
-                x += wide
 
 
 class _Setter:
@@ -218,8 +194,8 @@ class _Setter:
     def _title(self, width: float) -> list[Block]:
         size = 17 if len(self.form.name) < 20 or self.form.head == "minutes" else 14.5
         return [
-            set_text(self.form.name.upper(), Style("strong", size * self.scale, 11, _BLACK), width, lines=2, role="H1"),
-            set_text(self.form.english, _style(8.5, "slanted", _QUIET), width, lang="en"),
+            set_text(self.form.name.upper(), Style("strong", size * self.scale, 11, BLACK), width, lines=2, role="H1"),
+            set_text(self.form.english, _style(8.5, "slanted", QUIET), width, lang="en"),
         ]
 
     def _voucher_head(self) -> Block:
@@ -245,7 +221,7 @@ class _Setter:
         corner: list[Block] = []
         if form.code:
             corner.append(set_text(f"Mẫu số: {form.code}", _style(10, "strong"), right))
-        corner.append(set_text(f"({form.source})", _style(7.5, "slanted", _QUIET), right, lines=2))
+        corner.append(set_text(f"({form.source})", _style(7.5, "slanted", QUIET), right, lines=2))
         return Stack(
             [
                 Columns([(left, Stack(unit)), (right, Stack(corner))], gutter=10),
@@ -260,17 +236,17 @@ class _Setter:
         half = (self.width - 12) / 2
         unit = Stack(
             [
-                set_text(self.filled.unit.upper(), Style("strong", 10, 7.5, _BLACK), half, lines=3),
-                Ornament(rule(_BLACK, 0.6, 60), 3),
+                set_text(self.filled.unit.upper(), Style("strong", 10, 7.5, BLACK), half, lines=3),
+                Ornament(rule(BLACK, 0.6, 60), 3),
                 Gap(3),
                 set_text(f"Số: {self.filled.number or _DOT * 24}", _style(10), half, lines=2),
             ]
         )
         nation = Stack(
             [
-                set_text(NATION[0], Style("strong", 9.6, 7, _BLACK), half),
-                set_text(NATION[1], Style("strong", 10, 7, _BLACK), half),
-                Ornament(rule(_BLACK, 0.6, 120), 3),
+                set_text(NATION[0], Style("strong", 9.6, 7, BLACK), half),
+                set_text(NATION[1], Style("strong", 10, 7, BLACK), half),
+                Ornament(rule(BLACK, 0.6, 120), 3),
             ]
         )
         return Stack([Columns([(half, unit), (half, nation)], gutter=12), Gap(14), *self._title(self.width), Gap(10)])
@@ -284,12 +260,12 @@ class _Setter:
         aligns = {"left": 0.0, "center": 0.5, "right": 1.0}
         least = 26.0 if self.form.tall else 16.0
 
-        def row(texts: Mapping[str, str], face: str = "regular") -> _GridRow:
+        def row(texts: Mapping[str, str], face: str = "regular") -> GridRow:
             cells = [
                 (wide, set_text(texts.get(key, ""), _style(9.2, face), wide - 6, lines=3, align=aligns[align]))
                 for wide, (key, _, _, align) in zip(widths, self.form.columns, strict=True)
             ]
-            return _GridRow(cells, table, least)
+            return GridRow(cells, table, least=least)
 
         heads = [
             (wide, set_text(heading, _style(8.6, "strong"), wide - 6, lines=4))
@@ -306,7 +282,7 @@ class _Setter:
         if self.form.total or self.filled.total:
             second = self.form.columns[1][0]
             rows.append(row({second: self.form.total or "Cộng", **self.filled.total}, "strong"))
-        return _GridRow(heads, table, 18, head=True), rows
+        return GridRow(heads, table, head=True, least=18), rows
 
     # ----------------------------------------------------------------------------------- signatures
 
@@ -332,7 +308,7 @@ class _Setter:
             who, _, how = each.partition("|")
             said: list[Block] = [
                 set_text(who, _style(9.8 * self.scale, "strong"), wide, lines=2),
-                set_text(how, _style(8.2 * self.scale, "slanted", _QUIET), wide, lines=2),
+                set_text(how, _style(8.2 * self.scale, "slanted", QUIET), wide, lines=2),
                 Gap(room * self.scale),
             ]
             cells.append((wide, Stack(said)))
@@ -368,7 +344,7 @@ def _cleaned(filled: Filled) -> Filled:
 
 
 def _footer(form: Form, filled: Filled, width: float, page: int, pages: int) -> Block:
-    fine = Style("regular", 6.6, 5.2, _QUIET)
+    fine = Style("regular", 6.6, 5.2, QUIET)
     said = [filled.foot] if filled.foot else []
     if not form.verified:
         said.append(" — ".join(UNVERIFIED))

@@ -10,32 +10,33 @@ from dataclasses import dataclass
 from datetime import date
 
 from certificates.typeset import (
+    BLACK,
     ONE_PAPER,
+    QUIET,
     Area,
     Block,
     Columns,
     Element,
     Flow,
     Gap,
+    GridRow,
     Sheet,
     Stack,
     Style,
-    figures,
-    rgb,
     set_text,
     spelled_out,
-    stroke,
 )
 from ledger.refusals import Reason, Rejected
 
 MAX_ROWS = 5_000
 """Some 200 pages; a longer report is printed by shorter periods, or goes into a spreadsheet."""
 
-_BLACK, _QUIET, _SHADE = rgb("000000"), rgb("4A4A4A"), "0.93 0.93 0.93 rg"
 _UPRIGHT, _ACROSS = (595.28, 841.89), (841.89, 595.28)
 _MARGIN, _FOOT, _SIZE = 36.0, 34.0, 8.2
 _LEAST, _MOST = 30.0, 190.0
 """Width of a column, in points."""
+_INSET = 2.5
+"""Between a rule and the text beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +67,8 @@ class Printed:
     made_on: date
 
 
-@dataclass(slots=True)
-class _Line:
-    """One line of the table, or its head."""
-
-    cells: Sequence[tuple[float, Block]]
-    table: Element
-    head: bool = False
-
-    @property
-    def height(self) -> float:
-        return max(block.height for _, block in self.cells) + 4
-
-    def draw(self, sheet: Sheet, x: float, top: float, width: float) -> None:
-        height = self.height
-        if self.head:
-            sheet.artifact(f"{_SHADE} {figures(x, top - height, width, height)} re f")
-        with sheet.inside(self.table), sheet.inside(Element("TR")):
-            for wide, block in self.cells:
-                sheet.artifact(f"{stroke(_BLACK, 0.4)} {figures(x, top - height, wide, height)} re S")
-                with sheet.inside(Element("TH" if self.head else "TD")):
-                    block.draw(sheet, x + 2.5, top - (height - block.height) / 2, wide - 5)
-                x += wide
-
-
 def _style(face: str = "regular", size: float = _SIZE) -> Style:
-    return Style(face, size, size * 0.75, _BLACK, 1.25)
+    return Style(face, size, size * 0.75, BLACK, 1.25)
 
 
 def _widths(printed: Printed) -> tuple[list[float], list[float]]:
@@ -156,17 +133,17 @@ def render_table(printed: Printed) -> bytes:
             flow.add(set_text(below, _style(size=9), width, lines=2))
         flow.add(Gap(6))
         table = Element("Table")
-        head = _Line(
+        head = GridRow(
             [
                 (
                     wide,
                     Stack(
                         [
-                            set_text(column.heading, _style("strong"), wide - 5, lines=4, align=_side(column)),
+                            set_text(column.heading, _style("strong"), wide - 2 * _INSET, lines=4, align=_side(column)),
                             set_text(
                                 column.english,
                                 _style("slanted", 6.4),
-                                wide - 5,
+                                wide - 2 * _INSET,
                                 lines=4,
                                 align=_side(column),
                                 lang="en",
@@ -178,15 +155,19 @@ def render_table(printed: Printed) -> bytes:
             ],
             table,
             head=True,
+            inset=_INSET,
+            rule=0.4,
         )
 
-        def line(texts: Sequence[str], face: str) -> _Line:
-            return _Line(
+        def line(texts: Sequence[str], face: str) -> GridRow:
+            return GridRow(
                 [
-                    (wide, _set(text, _style(face), wide - 5, column))
+                    (wide, _set(text, _style(face), wide - 2 * _INSET, column))
                     for wide, text, column in zip(widths, texts, printed.columns, strict=True)
                 ],
                 table,
+                inset=_INSET,
+                rule=0.4,
             )
 
         rows = [line(row, "regular") for row in printed.rows] + [line(row, "strong") for row in printed.totals]
@@ -199,7 +180,7 @@ def render_table(printed: Printed) -> bytes:
         if printed.signatures:
             flow.add(Stack([Gap(10), _signed(printed.signatures, width), Gap(60)]))
         sheet = Sheet(size, printed.title, printed.made_on)
-        fine = Style("regular", 6.6, 5.0, _QUIET)
+        fine = Style("regular", 6.6, 5.0, QUIET)
         for number, page in enumerate(flow.pages, start=1):
             if number > 1:
                 sheet.next_page()

@@ -138,6 +138,7 @@ def rgb(hexadecimal: str) -> Colour:
 
 
 INK = rgb("2B2118")
+BLACK, QUIET = rgb("000000"), rgb("4A4A4A")
 
 
 def figures(*numbers: float) -> str:
@@ -418,6 +419,33 @@ class Columns:
                 sheet.artifact(f"{stroke(self.rule, 0.6)} {figures(at, top - 2)} m {figures(at, bottom)} l S")
             block.draw(sheet, x, top, wide)
             x += wide + self.gutter
+
+
+@dataclass(slots=True)
+class GridRow:
+    """One row of a table with its rules, or its shaded head; blocks stand `inset` from the rules at their sides."""
+
+    cells: Sequence[tuple[float, Block]]
+    table: Element
+    head: bool = False
+    least: float = 0
+    inset: float = 3
+    rule: float = 0.5
+
+    @property
+    def height(self) -> float:
+        return max(self.least, max(block.height for _, block in self.cells) + 2 * self.inset - 1)
+
+    def draw(self, sheet: Sheet, x: float, top: float, width: float) -> None:
+        height = self.height
+        if self.head:
+            sheet.artifact(f"0.93 0.93 0.93 rg {figures(x, top - height, width, height)} re f")
+        with sheet.inside(self.table), sheet.inside(Element("TR")):
+            for wide, block in self.cells:
+                sheet.artifact(f"{stroke(BLACK, self.rule)} {figures(x, top - height, wide, height)} re S")
+                with sheet.inside(Element("TH" if self.head else "TD")):
+                    block.draw(sheet, x + self.inset, top - (height - block.height) / 2, wide - 2 * self.inset)
+                x += wide
 
 
 # ----------------------------------------------------------------------------------------- fitting
