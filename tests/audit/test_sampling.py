@@ -18,10 +18,10 @@ from audit.reports import Period, make_report, open_source
 from audit.reports.sampling import Sample, draw, draw_sample, evidence_files, start, working_papers
 from ledger.refusals import Reason
 from tests.audits import check_book
+from tests.ledger.refusing import refused
 from tests.ledger.saying import reverse
 from tests.ledger.saying import say as usual
 from tests.ledger.story3.clock import SEED, say
-from tests.ledger.test_campaigns import refused
 from tests.worlds import World
 
 ROWS = st.lists(st.integers(1, 10**12), min_size=1, max_size=40).map(lambda minors: list(enumerate(minors)))

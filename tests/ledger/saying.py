@@ -11,7 +11,7 @@ from ledger.log import replacement
 from ledger.log.cosignature import CosigningKey
 from ledger.log.merkle import leaf_hash, root_of
 from ledger.log.note import SigningKey
-from ledger.record import Record, decode
+from ledger.record import Record, decode, leaf_of
 from ledger.store import read
 from ledger.store.engine import reading
 from tests.worlds import LAI_XUAN, MINH_TAN, OPEN_TO_ALL, SHA, World, vnd
@@ -453,22 +453,22 @@ def bodies(world: World) -> list[bytes]:
         return [bytes(row.body) for row in read.record_rows(db, world.open.code)]
 
 
-def record_at(world: World, index: int) -> Record:
-    """A stored record."""
+def body_at(world: World, index: int) -> bytes:
+    """A stored record's bytes."""
     with reading(world.open.engine) as db:
         body = read.body(db, world.open.code, index)
     assert body is not None
-    return decode(body)
+    return body
+
+
+def record_at(world: World, index: int) -> Record:
+    """A stored record."""
+    return decode(body_at(world, index))
 
 
 def leaf_at(world: World, index: int) -> str:
     """A stored record's leaf hash, hex."""
-    from ledger.record import leaf_of
-
-    with reading(world.open.engine) as db:
-        body = read.body(db, world.open.code, index)
-    assert body is not None
-    return leaf_of(body).hex()
+    return leaf_of(body_at(world, index)).hex()
 
 
 def size(world: World) -> int:

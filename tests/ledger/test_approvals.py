@@ -12,9 +12,10 @@ from audit.findings import FindingKind
 from ledger.approving import approve, decline
 from ledger.closing import record_bound
 from ledger.entries.union import KINDS
-from ledger.refusals import Reason, Rejected
+from ledger.refusals import Reason
 from tests.audits import check_book
-from tests.ledger.saying import reversal, reverse
+from tests.ledger.refusing import refusal
+from tests.ledger.saying import leaf_at, reversal, reverse
 from tests.worlds import MINH_TAN, SHA, TODAY, World, vnd
 
 DAY = TODAY.isoformat()
@@ -42,12 +43,6 @@ def allocated(code: str = "A1", minor: int = 2_000_000) -> dict[str, Any]:
 def propose(world: World, draft: dict[str, Any], by: str = "ke-toan") -> int:
     asked = {"kind": "proposed", "draft": draft, "proposed_on": DAY}
     return world.open.requests.submit([{"entry": asked}], by)[0].index
-
-
-def refusal(call: Any) -> Reason:
-    with pytest.raises(Rejected) as refused:
-        call()
-    return refused.value.reason
 
 
 @pytest.fixture
@@ -119,7 +114,7 @@ def test_an_approval_counts_once(world: World) -> None:
     first = approve(world.open, index, "chu-tk")
     assert first.entry is None
     assert approve(world.open, index, "chu-tk").entry is None
-    leaf = _leaf(world, index)
+    leaf = leaf_at(world, index)
     again = {"kind": "approved", "approved_on": DAY, "proposed": index, "proposed_leaf": leaf}
     assert refusal(lambda: world.open.requests.submit([{"entry": again}], "chu-tk")) is Reason.ALREADY_APPROVED
     assert approve(world.open, index, "ke-toan-truong").entry is not None
@@ -137,7 +132,7 @@ def test_only_those_named_count(world: World) -> None:
 
 def test_what_was_approved_is_what_is_recorded(funded: World) -> None:
     index = propose(funded, allocated())
-    leaf = _leaf(funded, index)
+    leaf = leaf_at(funded, index)
     approved = {"kind": "approved", "approved_on": DAY, "proposed": index, "proposed_leaf": leaf}
     more = {**allocated(minor=3_000_000), "proposal": leaf}
 
@@ -400,14 +395,3 @@ def test_people_in_a_proposal_stay_with_the_entry(world: World) -> None:
     )
     assert found[0].index > done.entry.index
     check_book(world)
-
-
-def _leaf(world: World, index: int) -> str:
-    from ledger.record import leaf_of
-    from ledger.store import read
-    from ledger.store.engine import reading
-
-    with reading(world.open.engine) as db:
-        body = read.body(db, world.open.code, index)
-    assert body is not None
-    return leaf_of(body).hex()

@@ -5,9 +5,10 @@ from typing import Any
 from ledger.book import Recorded
 from ledger.refusals import Reason
 from ledger.registers import Key
+from tests.ledger.refusing import refused
 from tests.ledger.saying import reverse
 from tests.ledger.story3.clock import SEED, SEED_SHA256, say
-from tests.ledger.test_campaigns import refused, row_of
+from tests.ledger.test_campaigns import row_of
 from tests.worlds import World, vnd
 
 R = Reason

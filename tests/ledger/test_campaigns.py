@@ -1,32 +1,22 @@
 """Campaigns keep their clocks; the calendar of reports is set, kept and corrected by entries alone."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ledger.clocks import rules
 from ledger.record import KINDS
-from ledger.refusals import Reason, Rejected
+from ledger.refusals import Reason
 from ledger.registers import Key, decode_value
 from ledger.store import read
 from ledger.store.engine import reading
+from tests.ledger.refusing import refused
 from tests.ledger.saying import record_at, size
 from tests.ledger.story3.clock import DEFAULTS, request, say, tell
 from tests.worlds import World
 
 R = Reason
 CAMPAIGN = Key("campaign", "bao-so-3")
-
-
-def refused(reason: Reason, call: Callable[[], object], field: str | None = None) -> Rejected:
-    """The call is refused for this reason (and names this field)."""
-    with pytest.raises(Rejected) as caught:
-        call()
-    assert caught.value.reason is reason
-    if field is not None:
-        assert caught.value.details.get("field") == field
-    return caught.value
 
 
 def row_of(world: World, key: Key) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 Without these a donor's word could be bent: money for another purpose, a promise counted as money, a cap passed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ from ledger.entries.pledges import Instalment, Matching, PledgeMade, Recurring, 
 from ledger.entries.restrictions import TALLY
 from ledger.money import dong
 from ledger.record import KINDS
-from ledger.refusals import Reason, Rejected
+from ledger.refusals import Reason
 from ledger.registers import Key, decode_value
 from ledger.store import read
 from ledger.store.engine import reading
 from tests import audits
+from tests.ledger.refusing import refused
 from tests.ledger.replayed import check_book
 from tests.ledger.saying import DAY, parts, person, posted, record_at, request, reversal, reverse, say, size
 from tests.ledger.story3 import gifts
@@ -53,16 +54,6 @@ FAMILY = {
 def world(sqlite_world: World) -> World:
     """On SQLite; that PostgreSQL gives the same bytes for every kind, test_golden holds."""
     return sqlite_world
-
-
-def refused(reason: Reason, call: Callable[[], object], field: str | None = None) -> Rejected:
-    """The call is refused for this reason (and names this field)."""
-    with pytest.raises(Rejected) as caught:
-        call()
-    assert caught.value.reason is reason, caught.value
-    if field is not None:
-        assert caught.value.details.get("field") == field
-    return caught.value
 
 
 def row_of(world: World, register: str, key: str) -> dict[str, Any] | None:

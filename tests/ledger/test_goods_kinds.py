@@ -4,7 +4,6 @@ Without these an expired carton could reach a school, a builder could be paid fo
 a gift in kind could grow or shrink on its way.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,11 @@ from ledger.entries.control import Reversed
 from ledger.entries.goods import Given, GoodsReceived
 from ledger.entries.union import KINDS
 from ledger.money import Amount
-from ledger.refusals import Reason, Rejected
+from ledger.refusals import Reason
 from ledger.registers import Key, decode_value
 from ledger.worth import GONE, Worth, worth
 from tests.audits import check_book
+from tests.ledger.refusing import refused
 from tests.ledger.replayed import replayed
 from tests.ledger.saying import DAY, HOLDER, MILK, SUPPLIER, bodies, posted, record_at, reversal, reverse
 from tests.ledger.story3 import goods
@@ -75,15 +75,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Any:
     yield world
     check_book(world, allow={FindingKind.PROPOSAL_OPEN})
     world.home.close()
-
-
-def refused(reason: Reason, call: Callable[[], object], field: str | None = None) -> Rejected:
-    with pytest.raises(Rejected) as caught:
-        call()
-    assert caught.value.reason is reason, caught.value
-    if field is not None:
-        assert caught.value.details.get("field") == field
-    return caught.value
 
 
 def row(world: World, register: str, key: str) -> dict[str, Any]:

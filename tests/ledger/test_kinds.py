@@ -22,12 +22,13 @@ from ledger.log.cosignature import COSIGNATURE_MLDSA44, CosigningKey
 from ledger.log.note import SigningKey
 from ledger.money import MAX_MINOR, dong
 from ledger.record import decode, encode, leaf_of
-from ledger.refusals import Reason, Rejected
+from ledger.refusals import Reason
 from ledger.registers import Key, decode_value
 from ledger.replay import step
 from ledger.store import read
 from ledger.store.engine import reading
 from tests.conftest import fresh_database
+from tests.ledger.refusing import refused
 from tests.ledger.replayed import check_book, check_stored, replayed
 from tests.ledger.saying import (
     DAY,
@@ -57,16 +58,6 @@ from tests.worlds import LAI_XUAN, MINH_TAN, OPEN_TO_ALL, SHA, World, vnd
 
 L1, L2 = f"suspense:{line(1)}", f"suspense:{line(2)}"
 BUYER = {"holder": SUPPLIER, "payee_kind": "supplier"}
-
-
-def refused(reason: Reason, call: Callable[[], object], field: str | None = None) -> Rejected:
-    """The call is refused for this reason (and names this field)."""
-    with pytest.raises(Rejected) as caught:
-        call()
-    assert caught.value.reason is reason
-    if field is not None:
-        assert caught.value.details.get("field") == field
-    return caught.value
 
 
 def statement(world: World, lines: int = 3, sha: str = SHA) -> int:

@@ -11,12 +11,12 @@ import pytest
 from audit.findings import FindingKind
 from ledger.approving import approve
 from ledger.closing import close, closing_list, record_bound
-from ledger.record import decode, leaf_of
-from ledger.refusals import Reason, Rejected
+from ledger.refusals import Reason
 from ledger.store import read
 from ledger.store.engine import reading
 from tests.audits import check_book
-from tests.ledger.saying import reversal
+from tests.ledger.refusing import refusal
+from tests.ledger.saying import leaf_at, record_at, reversal
 from tests.worlds import SHA, TODAY, World, vnd
 
 DAY = TODAY.isoformat()
@@ -26,23 +26,6 @@ SERIES: list[dict[str, Any]] = [
     {"kind": "nghiep-vu-khac", "moves": ["other"], "series": "NVK", "typed": False},
     {"kind": "bien-lai", "moves": [], "series": "BL", "typed": True},
 ]
-
-
-def body_at(world: World, index: int) -> bytes:
-    with reading(world.open.engine) as db:
-        body = read.body(db, world.open.code, index)
-    assert body is not None
-    return body
-
-
-def entry_of(world: World, index: int) -> Any:
-    return decode(body_at(world, index)).entry
-
-
-def refusal(call: Any) -> Reason:
-    with pytest.raises(Rejected) as refused:
-        call()
-    return refused.value.reason
 
 
 def go_to(world: World, year: int, month: int, day: int) -> None:
@@ -56,7 +39,7 @@ def numbered(world: World) -> World:
 
 
 def test_numbers_have_no_gap_and_begin_anew_each_year(numbered: World) -> None:
-    numbers = [entry_of(numbered, numbered.gift(place="cash:TM").index).voucher for _ in range(3)]
+    numbers = [record_at(numbered, numbered.gift(place="cash:TM").index).entry.voucher for _ in range(3)]
     assert [(v.series, v.kind, v.number, v.book) for v in numbers] == [
         ("PT", "phieu-thu", 1, "1"),
         ("PT", "phieu-thu", 2, "1"),
@@ -64,16 +47,16 @@ def test_numbers_have_no_gap_and_begin_anew_each_year(numbered: World) -> None:
     ]
     # A refused entry takes no number.
     assert refusal(lambda: numbered.gift(place="cash:TM", fund="khong-co")) is Reason.NO_SUCH_FUND
-    assert entry_of(numbered, numbered.gift().index).voucher.series == "BC"
+    assert record_at(numbered, numbered.gift().index).entry.voucher.series == "BC"
     go_to(numbered, 2027, 1, 5)
     later = numbered.gift(place="cash:TM", received_on="2027-01-05")
-    assert entry_of(numbered, later.index).voucher.number == 1
+    assert record_at(numbered, later.index).entry.voucher.number == 1
     check_book(numbered)
 
 
 def test_nobody_chooses_a_number_of_the_books_own(numbered: World) -> None:
     asked = {"series": "PT", "voucher_on": DAY, "number": 77}
-    assert entry_of(numbered, numbered.gift(place="cash:TM", voucher=asked).index).voucher.number == 1
+    assert record_at(numbered, numbered.gift(place="cash:TM", voucher=asked).index).entry.voucher.number == 1
     no = {"series": "XX", "voucher_on": DAY}
     assert refusal(lambda: numbered.gift(voucher=no)) is Reason.NO_SUCH_SERIES
     check_book(numbered)
@@ -153,7 +136,7 @@ def test_a_month_is_closed_in_order_and_takes_nothing_more(world: World) -> None
     # A decision says when it is booked; a fact is booked today and keeps its day.
     spent = {"amount": vnd(1000), "fund": "chung", "place": "cash:TM", "parts": [], "what": "mua sổ"}
     assert refusal(lambda: world.say("management_spent", spent_on="2026-09-10", **spent)) is Reason.PERIOD_CLOSED
-    late = entry_of(world, world.gift(70_000, received_on="2026-09-20").index)
+    late = record_at(world, world.gift(70_000, received_on="2026-09-20").index).entry
     assert (late.received_on.isoformat(), late.booked_on.isoformat()) == ("2026-09-20", "2026-10-02")
     assert refusal(lambda: world.gift(received_on="2026-09-20", booked_on="2026-09-21")) is Reason.PERIOD_CLOSED
     assert refusal(lambda: world.gift(received_on="2026-10-02", booked_on="2026-10-01")) is Reason.MALFORMED
@@ -178,7 +161,7 @@ def test_a_closed_month_is_reopened_by_two_and_stays_visible(world: World) -> No
     asked = {"kind": "proposed", "draft": draft, "proposed_on": "2026-10-02"}
     proposed = world.open.requests.submit([{"entry": asked}], "ke-toan")[0]
     assert approve(world.open, proposed.index, "chu-tk").entry is not None
-    assert entry_of(world, world.gift(received_on="2026-09-20").index).booked_on is None
+    assert record_at(world, world.gift(received_on="2026-09-20").index).entry.booked_on is None
     close(world.open, closing_list(world.open, "2026-09"), "ke-toan")
     with reading(world.open.engine) as db:
         rows = dict(read.register_rows(db, world.open.code, "closing"))
@@ -269,7 +252,7 @@ def test_an_office_is_handed_over_and_a_year_opened_with_the_book_as_it_stands(w
         "year": 2027,
     }
     # The books begin once; afterwards a year begins with the December before it, as long as that is closed.
-    anew = {**year, "closing": 0, "closing_leaf": leaf_of(body_at(world, 0)).hex()}
+    anew = {**year, "closing": 0, "closing_leaf": leaf_at(world, 0)}
     assert refusal(lambda: record_bound(world.open, anew, "ke-toan")) is Reason.NOT_IN_ORDER
     reopened = {"kind": "period_reopened", "minutes_sha256": SHA, "month": "2026-12", "why": "sót"}
     draft = {**reopened, "reopened_on": "2027-01-04"}
@@ -298,6 +281,6 @@ def test_evidence_comes_later_and_reprints_are_counted(world: World) -> None:
     assert refusal(lambda: world.say("evidence_added", **asked)) is Reason.ALREADY_EXISTS
     assert refusal(lambda: world.say("evidence_added", **{**asked, "leaf": SHA})) is Reason.NOT_THE_RECORD
     printed = {"form": "phieu-thu", "leaf": gift.leaf_hash.hex(), "printed_on": DAY, "record": gift.index}
-    copies = [entry_of(world, world.say("voucher_printed", **printed).index).copy for _ in range(2)]
+    copies = [record_at(world, world.say("voucher_printed", **printed).index).entry.copy for _ in range(2)]
     assert copies == [1, 2]
     check_book(world)

@@ -6,6 +6,7 @@ from typing import Any
 from ledger.approving import approve, decline
 from ledger.book import Recorded
 from ledger.closing import close, closing_list, record_bound
+from tests.ledger.saying import leaf_at
 from tests.worlds import MINH_TAN, SHA, World, vnd
 
 
@@ -91,20 +92,9 @@ def tell(world: World) -> None:
     reopened = {"kind": "period_reopened", "minutes_sha256": SHA, "month": month, "reopened_on": day, "why": "sót"}
     approve(world.open, _proposed(world, reopened).index, "chu-tk")
     close(world.open, closing_list(world.open, month), "ke-toan", anyway="sổ mẫu")
-    opened = {"kind": "year_opened", "closing": 0, "closing_leaf": _leaf0(world), "opened_on": day}
+    opened = {"kind": "year_opened", "closing": 0, "closing_leaf": leaf_at(world, 0), "opened_on": day}
     record_bound(world.open, {**opened, "year": int(day[:4])}, "ke-toan")
 
 
 def _proposed(world: World, draft: dict[str, Any]) -> Recorded:
     return world.say("proposed", draft=draft, proposed_on=world.clock.moment.date().isoformat())
-
-
-def _leaf0(world: World) -> str:
-    from ledger.record import leaf_of
-    from ledger.store import read
-    from ledger.store.engine import reading
-
-    with reading(world.open.engine) as db:
-        body = read.body(db, world.open.code, 0)
-    assert body is not None
-    return leaf_of(body).hex()
