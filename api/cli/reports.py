@@ -13,21 +13,26 @@ from ledger.refusals import Reason, Rejected
 if TYPE_CHECKING:
     from audit.reports import Report
 
+_From = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Từ ngày — first day")]
+_To = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Đến ngày — last day")]
+_Year = Annotated[str | None, typer.Option(help="Năm — a year: 2026")]
+_Quarter = Annotated[str | None, typer.Option(help="Quý — a quarter: 2026-3")]
+_Month = Annotated[str | None, typer.Option(help="Tháng — a month: 2026-09")]
+_At = Annotated[int | None, typer.Option(help="Như sổ ở cỡ này — as of this size of the log")]
+
 
 def report(
     session: Session,
     kind: Annotated[str, typer.Argument(help="Loại báo cáo; `list` để xem — which report; `list` shows all")],
-    from_day: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Từ ngày — first day")
-    ] = None,
-    to_day: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Đến ngày — last day")] = None,
-    year: Annotated[str | None, typer.Option(help="Năm — a year: 2026")] = None,
-    quarter: Annotated[str | None, typer.Option(help="Quý — a quarter: 2026-3")] = None,
-    month: Annotated[str | None, typer.Option(help="Tháng — a month: 2026-09")] = None,
+    from_day: _From = None,
+    to_day: _To = None,
+    year: _Year = None,
+    quarter: _Quarter = None,
+    month: _Month = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", help="Lựa chọn riêng của báo cáo: tên=giá trị — name=value")
     ] = None,
-    at: Annotated[int | None, typer.Option(help="Như sổ ở cỡ này — as of this size of the log")] = None,
+    at: _At = None,
     names: Annotated[
         bool, typer.Option("--names", help="Mở tên trong kho riêng — open the private values of persons")
     ] = False,
@@ -82,14 +87,12 @@ def export(
     session: Session,
     what: Annotated[Literal["journal"], typer.Argument(help="journal: sổ nhật ký chung — what is exported")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Tệp CSV — the CSV file")],
-    from_day: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Từ ngày — first day")
-    ] = None,
-    to_day: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Đến ngày — last day")] = None,
-    year: Annotated[str | None, typer.Option(help="Năm — a year: 2026")] = None,
-    quarter: Annotated[str | None, typer.Option(help="Quý — a quarter: 2026-3")] = None,
-    month: Annotated[str | None, typer.Option(help="Tháng — a month: 2026-09")] = None,
-    at: Annotated[int | None, typer.Option(help="Như sổ ở cỡ này — as of this size of the log")] = None,
+    from_day: _From = None,
+    to_day: _To = None,
+    year: _Year = None,
+    quarter: _Quarter = None,
+    month: _Month = None,
+    at: _At = None,
 ) -> Answer:
     """Xuất nhật ký cho phần mềm kế toán: Nợ, Có, số tiền, ngày, chứng từ — the journal for accounting software."""
     return report(
