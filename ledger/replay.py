@@ -19,6 +19,7 @@ from ledger.entries.approvals import check_approved, rules_for, split_watch
 from ledger.entries.base import EarlierRecord, EntryBase
 from ledger.entries.book import CLOSED, BookOpened
 from ledger.entries.periods import is_closed
+from ledger.entries.union import KINDS
 from ledger.entries.vouchers import numbered, take_number
 from ledger.log import canonical
 from ledger.log.merkle import Frontier
@@ -148,6 +149,9 @@ class _View(msgspec.Struct, frozen=True):
 
     def root(self) -> bytes:
         return self.state.tree().root()
+
+    def kind(self, name: str) -> type[EntryBase] | None:
+        return KINDS.get(name)
 
     def read(self, entry: dict[str, Any]) -> EntryBase:
         try:

@@ -20,7 +20,7 @@ OURS = ("ledger", "audit", "certificates", "api")
 
 PURE = (
     "money days accounts registers places text refusals entries record replay "
-    "tracing worth balances catalogue_data clocks"
+    "tracing worth catalogue_data clocks regimes"
 )
 VERIFIER = (
     "findings verify sources saved fork consolidate "

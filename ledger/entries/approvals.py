@@ -82,13 +82,11 @@ class FourEyesSet(EntryBase, frozen=True, kw_only=True):
         return (FOUR_EYES,)
 
     def changes(self, view: View) -> tuple[Change, ...]:
-        from ledger.entries.union import KINDS  # which has this kind too
-
         for rule in self.rules:
             if rule.approvers and len({code.casefold() for code in rule.approvers}) < rule.approvals:
                 raise Rejected(Reason.MALFORMED, "fewer approvers than approvals", field="rules")
             for kind in rule.kinds:
-                known = KINDS.get(kind)
+                known = view.kind(kind)
                 # A rule that can never ask would look like one that guards.
                 if known is None or known.fact or not known.asks_approval:
                     raise Rejected(Reason.MALFORMED, "nobody is asked about this kind", field="rules", kind=kind)

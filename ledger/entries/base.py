@@ -115,6 +115,9 @@ class View(Protocol):
     def root(self) -> bytes:
         """The root of the tree of all records before this one (RFC 6962)."""
 
+    def kind(self, name: str) -> "type[EntryBase] | None":
+        """The class of a kind, or None for one that is not known."""
+
     def read(self, entry: dict[str, Any]) -> "EntryBase":
         """An entry that stands inside another one; raises Rejected(MALFORMED or UNKNOWN_KIND)."""
 
