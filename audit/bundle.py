@@ -29,6 +29,7 @@ from ledger.log.merkle import ProofFailed, prove_inclusion
 from ledger.log.note import NoteRejected, VerifierKey, encode_base64, split_note
 from ledger.log.proof import make_proof
 from ledger.log.qr import write_qr
+from ledger.money import is_currency
 from ledger.record import BareRecord, Record, decode_any
 from ledger.refusals import Reason, Rejected
 from ledger.rotation import signer_of
@@ -228,7 +229,7 @@ def _followed(onward: Mapping[str, tuple[int, str]], node: str) -> Iterator[int]
 
 def _made(goods: dict[str, int], unit: str) -> dict[str, int]:
     """The pieces that an amount of money was made into; goods that were given are their own amount."""
-    return goods if unit.isupper() else {}
+    return goods if is_currency(unit) else {}
 
 
 def _uses(traced: Trace, body: Callable[[int], bytes]) -> list[tuple[dict[str, Any], tuple[str, ...]]]:

@@ -25,13 +25,14 @@ No day is moved because it is a Sunday or a holiday: the earlier day is the safe
 
 import csv
 import re
-from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Literal, cast
+
+from ledger.days import month_end
 
 Event = Literal["reception-start", "reception-end", "distribution-end", "advance"]
 About = Literal["year", "year-before", "half", "quarter", "month", "campaign", "limit", "advance", "event"]
@@ -155,12 +156,12 @@ def _round(rule: Rule, from_on: date, to_on: date) -> Iterator[tuple[str, date]]
                 yield _period(rule.about, year), day - timedelta(days=" before " in said)
         elif said.startswith("quarterly "):
             for quarter in range(1, 5):
-                last = date(year, 3 * quarter, monthrange(year, 3 * quarter)[1])
+                last = month_end(year, 3 * quarter)
                 yield f"{year}-Q{quarter}", last + timedelta(days=int(said.split()[-1]))
         elif said.startswith("monthly "):
             for month in range(1, 13):
-                end = monthrange(year, month)[1]
-                yield f"{year}-{month:02}", date(year, month, end if said.endswith("end") else int(said[-2:]))
+                due = month_end(year, month) if said.endswith("end") else date(year, month, int(said[-2:]))
+                yield f"{year}-{month:02}", due
 
 
 def _day(year: str, month_day: str) -> date | None:

@@ -4,7 +4,6 @@ The closing list: no money in suspense, no fund short, every cash box counted on
 its difference booked, every store counted likewise, nothing approved that was not carried out.
 """
 
-from calendar import monthrange
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from ledger.accounts import root
 from ledger.book import Book, Recorded
-from ledger.days import day_of, to_instant
+from ledger.days import day_of, month_end, to_instant
 from ledger.entries.periods import Month, trial_balance
 from ledger.record import decode
 from ledger.refusals import Reason, Rejected
@@ -68,8 +67,7 @@ def last_day(month: str) -> date:
         msgspec.convert(month, Month)
     except msgspec.ValidationError as error:
         raise Rejected(Reason.MALFORMED, "a month is written 2026-03", field="month") from error
-    year, number = int(month[:4]), int(month[5:])
-    return date(year, number, monthrange(year, number)[1])
+    return month_end(int(month[:4]), int(month[5:]))
 
 
 def closing_list(opened: AnyOpenBook, month: str) -> ClosingList:

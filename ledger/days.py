@@ -5,6 +5,7 @@ always there), so that text order is time order. A day is `2026-09-05`. Which da
 judged in the book's zone.
 """
 
+from calendar import monthrange
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Annotated
@@ -51,6 +52,11 @@ def day_of(instant: str, zone: str) -> date:
         return from_instant(instant).astimezone(ZoneInfo(zone)).date()
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise Rejected(Reason.MALFORMED, "no such time zone", field="zone", zone=zone) from error
+
+
+def month_end(year: int, month: int) -> date:
+    """The last day of a month."""
+    return date(year, month, monthrange(year, month)[1])
 
 
 def check_day(day: date, *, today: date, field: str) -> None:

@@ -6,7 +6,6 @@ same list. What is overdue stays in it until it is done. The days of reports and
 (`report_rule_set`), which take the place of a shipped rule of the same code.
 """
 
-from calendar import monthrange
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,6 +16,7 @@ from sqlalchemy import Connection, or_, select
 from audit.occasions import occasions
 from audit.reports.source import Source, Told
 from ledger.clocks import Rule, due_after, occurrences, rules
+from ledger.days import month_end
 from ledger.entries.campaigns import RULE, SENT, rules_of
 from ledger.entries.pledges import PledgeAmended, PledgeMade, schedule, standing
 from ledger.home import OpenBook
@@ -217,7 +217,7 @@ def _supports(state: State, today: date) -> Iterator[Due]:
             if number in row["paid"] or ended:
                 continue
             first = date.fromisoformat(one["due_on"])
-            due_on = first.replace(day=monthrange(first.year, first.month)[1])
+            due_on = month_end(first.year, first.month)
             left = _left(due_on, today)
             period = f"{number}/{len(instalments)}"
             said, told = f"Hỗ trợ theo lịch {code}, đợt {period}", f"Scheduled support {code}, instalment {period}"

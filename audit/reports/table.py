@@ -11,13 +11,14 @@ the row's `unit` column, VND where there is none. Every row and every total name
 import hashlib
 import inspect
 import re
-from calendar import monthrange
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
+from ledger.days import month_end
 from ledger.log import canonical
+from ledger.money import is_currency
 from ledger.refusals import Reason, Rejected
 
 if TYPE_CHECKING:
@@ -84,10 +85,10 @@ class Period:
             return cls.year(int(_parts(year, "year", r"([0-9]{4})")[0]))
         if quarter is not None:
             first, number = (int(part) for part in _parts(quarter, "quarter", r"([0-9]{4})-Q?([1-4])"))
-            return cls(date(first, 3 * number - 2, 1), _month_end(first, 3 * number))
+            return cls(date(first, 3 * number - 2, 1), month_end(first, 3 * number))
         if month is not None:
             first, number = (int(part) for part in _parts(month, "month", r"([0-9]{4})-(0[1-9]|1[0-2])"))
-            return cls(date(first, number, 1), _month_end(first, number))
+            return cls(date(first, number, 1), month_end(first, number))
         to_on = to_on or max(today, from_on or today)
         from_on = from_on or date(to_on.year, 1, 1)
         if from_on > to_on:
@@ -110,10 +111,6 @@ def _parts(text: str, field: str, pattern: str) -> tuple[str, ...]:
     if found is None or not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
         raise Rejected(Reason.MALFORMED, "not a year, quarter or month", field=field)
     return tuple(found.groups())
-
-
-def _month_end(year: int, month: int) -> date:
-    return date(year, month, monthrange(year, month)[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,5 +244,5 @@ def totals_of(columns: tuple[Column, ...], rows: Iterable[Row], label: str = "Tá
                 before = into[number]
                 into[number] = (before if isinstance(before, int) else 0) + cell
         records.setdefault(unit, set()).update(row.records)
-    keys = sorted(sums, key=lambda unit: (unit is not None and not str(unit).isupper(), str(unit)))
+    keys = sorted(sums, key=lambda unit: (unit is not None and not is_currency(str(unit)), str(unit)))
     return tuple(Row(tuple(sums[unit]), tuple(sorted(records[unit]))) for unit in keys)

@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol
 import msgspec
 
 from ledger.accounts import root
+from ledger.money import is_currency
 from ledger.tracing.kept import PER_RECORD, PlaceRow
 from ledger.tracing.pieces import Span, counted, cut, highest, joined, lowest
 
@@ -54,8 +55,8 @@ class Lot:
 
     @property
     def is_money(self) -> bool:
-        """Units of goods are written small."""
-        return self.unit.isupper()
+        """Otherwise goods."""
+        return is_currency(self.unit)
 
 
 Parcels = list[tuple[Lot, int]]
