@@ -90,13 +90,9 @@ class Checkpointer:
             with reading(self._engine) as db:
                 frontier = read.frontier_at(db, self._book, checkpoint.size)
         except NoteRejected as error:
-            raise SignerRefused(
-                "NO_STATE", f"{missing}; the one given is not of this key: {error}"
-            ) from error
+            raise SignerRefused("NO_STATE", f"{missing}; the one given is not of this key: {error}") from error
         except LookupError as error:
-            raise SignerRefused(
-                "ROLLED_BACK", f"records of the checkpoint given are missing: {error}"
-            ) from error
+            raise SignerRefused("ROLLED_BACK", f"records of the checkpoint given are missing: {error}") from error
         if frontier.root() != checkpoint.root:
             raise SignerRefused("FORKED", "the records are not those of the checkpoint given")
         return SignerState(checkpoint.origin, frontier)

@@ -168,9 +168,7 @@ class Home:
         """A book kept here; without a code, the only one. Raises Rejected(BOOK_NOT_OPEN)."""
         codes = self.books()
         if code is None and len(codes) != 1:
-            raise Rejected(
-                Reason.BOOK_NOT_OPEN, "say which book", field="book", books=",".join(codes) or "none"
-            )
+            raise Rejected(Reason.BOOK_NOT_OPEN, "say which book", field="book", books=",".join(codes) or "none")
         code = code or codes[0]
         if code not in codes:
             raise Rejected(Reason.BOOK_NOT_OPEN, field="book", code=code)

@@ -48,9 +48,7 @@ def minor_digits(currency: str) -> int:
     Raises Rejected(MALFORMED) for a currency we have no figure for: guessing would move a decimal point.
     """
     if currency not in CURRENCY_DIGITS:
-        raise Rejected(
-            Reason.MALFORMED, "the number of decimals of this currency is not known", field="currency"
-        )
+        raise Rejected(Reason.MALFORMED, "the number of decimals of this currency is not known", field="currency")
     return CURRENCY_DIGITS[currency]
 
 

@@ -25,7 +25,6 @@ MAX_MEMO: Final = 1900
 """Code points of one memo. The longest of 200,000 real ones has 248."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Line:
     """One booked line of a bank's file. `memo` and `counterparty` are personal data."""

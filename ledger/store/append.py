@@ -103,14 +103,11 @@ def unpack_frontier(size: int, data: bytes) -> Frontier:
 # SQLite opens a savepoint for each statement that a trigger may abort: a hundred rows share one.
 ROWS = 100
 _RECORD = 'INSERT INTO records (book, "index", leaf, reference, request, mac, body) VALUES {rows}'
-_POSTING = (
-    'INSERT INTO postings (book, "index", number, source, destination, unit, minor) VALUES {rows}'
-)
+_POSTING = 'INSERT INTO postings (book, "index", number, source, destination, unit, minor) VALUES {rows}'
 _SUBTREE = "INSERT INTO subtrees (book, level, position, hash) VALUES {rows}"
 _VALUE = 'INSERT INTO vault_values (book, "index", tag, field, subject, sealed) VALUES {rows}'
 _SUBJECT = (
-    "INSERT INTO vault_subjects (book, subject, epoch, wrapped) VALUES {rows} "
-    "ON CONFLICT (book, subject) DO NOTHING"
+    "INSERT INTO vault_subjects (book, subject, epoch, wrapped) VALUES {rows} ON CONFLICT (book, subject) DO NOTHING"
 )
 _BALANCE = (
     'INSERT INTO balances (book, account, unit, minor, "index") VALUES {rows} '
@@ -205,9 +202,7 @@ def level_hashes(db: Connection, book: str, level: int, start: int, end: int) ->
     """The roots of the subtrees [start, end) of 256^level leaves each."""
     if level == 0:
         t = tables.records
-        query = (
-            select(t.c.leaf).where(t.c.book == book, t.c.index >= start, t.c.index < end).order_by(t.c.index)
-        )
+        query = select(t.c.leaf).where(t.c.book == book, t.c.index >= start, t.c.index < end).order_by(t.c.index)
     else:
         s = tables.subtrees
         query = (

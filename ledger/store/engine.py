@@ -41,9 +41,7 @@ def open_engine(url: str) -> Engine:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(
-            url, module=sqlite, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
-        )
+        engine = create_engine(url, module=sqlite, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine

@@ -47,9 +47,7 @@ def body(db: Connection, book: str, index: int) -> bytes | None:
     return None if found is None else bytes(found)
 
 
-def by_references(
-    db: Connection, book: str, references: Iterable[str]
-) -> dict[str, tuple[int, bytes, bytes]]:
+def by_references(db: Connection, book: str, references: Iterable[str]) -> dict[str, tuple[int, bytes, bytes]]:
     """reference → (index, leaf, request) of those already used."""
     wanted = sorted(set(references))
     found: dict[str, tuple[int, bytes, bytes]] = {}
@@ -209,9 +207,7 @@ def vault_rows(db: Connection, book: str) -> Iterator[Any]:
 def subject(db: Connection, book: str, subject_id: str) -> tuple[int, bytes] | None:
     """(epoch, wrapped key) of a person."""
     t = tables.vault_subjects
-    row = db.execute(
-        select(t.c.epoch, t.c.wrapped).where(t.c.book == book, t.c.subject == subject_id)
-    ).one_or_none()
+    row = db.execute(select(t.c.epoch, t.c.wrapped).where(t.c.book == book, t.c.subject == subject_id)).one_or_none()
     return None if row is None else (row.epoch, bytes(row.wrapped))
 
 

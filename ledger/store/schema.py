@@ -57,9 +57,7 @@ def describe(connection: Connection) -> list[tuple[str, str, str]]:
     """(kind, name, definition) of every table, index, trigger and function, sorted: what an editor of the
     schema would have to change."""
     if connection.dialect.name == "sqlite":
-        rows = connection.execute(
-            text("SELECT type, name, coalesce(sql, '') FROM sqlite_master ORDER BY type, name")
-        )
+        rows = connection.execute(text("SELECT type, name, coalesce(sql, '') FROM sqlite_master ORDER BY type, name"))
         return [(r[0], r[1], r[2]) for r in rows]
     return [(r[0], r[1], r[2]) for r in connection.execute(text(_DESCRIBE_POSTGRESQL))]
 

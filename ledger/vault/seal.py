@@ -80,9 +80,7 @@ class Vault:
         for field, value in values.items():
             drawn = self._random(12 + 32)
             nonce, r = drawn[:12], drawn[12:]
-            sealed = nonce + cipher.encrypt(
-                nonce, r + value.encode(), self._value_data(known.subject, tag, field)
-            )
+            sealed = nonce + cipher.encrypt(nonce, r + value.encode(), self._value_data(known.subject, tag, field))
             rows.append(SealedRow(tag, field, known.subject, sealed))
             seals.append(Seal(commitment(r, tag, field, value), field))
         return SealedPerson(Person(tuple(seals), tag), tuple(rows), known)
@@ -91,9 +89,7 @@ class Vault:
         """Opens one value; raises VaultDamaged."""
         cipher = AESGCM(self._unwrap(subject))
         try:
-            plain = cipher.decrypt(
-                row.sealed[:12], row.sealed[12:], self._value_data(row.subject, row.tag, row.field)
-            )
+            plain = cipher.decrypt(row.sealed[:12], row.sealed[12:], self._value_data(row.subject, row.tag, row.field))
             return OpenedValue(plain[32:].decode(), plain[:32])
         except (InvalidTag, ValueError) as error:
             raise VaultDamaged(f"value of tag {row.tag}, field {row.field} does not open") from error
