@@ -199,10 +199,10 @@ class Approved(EntryBase, frozen=True, kw_only=True):
         return (Key("proposal", str(self.proposed)), Key("approved", self.proposed_leaf))
 
     def changes(self, view: View) -> tuple[Change, ...]:
-        open_proposal(view, self.proposed, self.proposed_leaf)
+        proposer = open_proposal(view, self.proposed, self.proposed_leaf)
         proposal = view.earlier(self.proposed).entry
-        proposer = view.register("proposal", str(self.proposed))
-        assert isinstance(proposal, Proposed) and proposer is not None  # noqa: PT018  # open_proposal looked
+        if not isinstance(proposal, Proposed):
+            raise Rejected(Reason.NO_SUCH_PROPOSAL, field="proposed", index=self.proposed)
         row = view.register("approved", self.proposed_leaf) or {"approvers": [], "proposal": self.proposed}
         me = view.by.casefold()
         if me in (name.casefold() for name in row["approvers"]):
